@@ -1,0 +1,64 @@
+"""The work behind ``moe-ipi driver``: load, warm up, connect to i-PI, serve until it is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moe_ipi.config import load_config
+from moe_ipi.driver.client import Log, Server, log_to_stderr, run_client
+from moe_ipi.errors import ConfigError
+
+
+def run_driver(
+    config: str | Path,
+    template: str | Path | None = None,
+    *,
+    unix: bool = False,
+    address: str = "localhost",
+    port: int = 31415,
+    shm: bool = False,
+    prefix: str = "/tmp/ipi_",
+    device: str | None = None,
+    compile: bool | None = None,
+    connect_timeout: float = 60.0,
+    log: Log = log_to_stderr,
+) -> int:
+    """Serve i-PI (or any server that speaks its protocol) until it says ``EXIT`` or closes the connection.
+
+    The models are loaded and used once before the connection is opened, because i-PI stops serving every other
+    driver while it waits for the handshake of a new one.
+
+    Args:
+        config: path of the ``moe.toml``.
+        template: structure file with the species in i-PI's order of atoms; ``None`` takes ``template`` of the config.
+        unix: connect to the UNIX socket ``prefix + address`` instead of TCP ``address:port``.
+        address: host name, or name of the UNIX socket (i-PI's ``<address>``).
+        port: TCP port (i-PI's ``<port>``); ignored for UNIX sockets.
+        shm: i-PI's ``mode='shm'``: a UNIX socket for the messages, shared memory for the arrays; implies ``unix``.
+        prefix: what i-PI puts before the name of a UNIX socket (its ``sockets_prefix``, ``i-pi -S``).
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``...; ``None`` takes ``compute.device`` of the config.
+        compile: compile the models with AOTInductor; ``None`` takes ``compute.compile`` of the config.
+        connect_timeout: seconds during which a refused connection, or a missing socket file, is tried again.
+        log: receives one line of text at a time, without a line end.
+
+    Returns:
+        The number of structures that were evaluated.
+
+    Raises:
+        ConfigError: the config cannot be used, or no template is named.
+        ModelError: a model cannot serve as an expert.
+        StructureError: the template cannot be read, or the server sent a structure that cannot be evaluated.
+        ProtocolError: the server could not be reached, broke the protocol, or vanished with a request unanswered.
+    """
+    from moe_ipi.driver.evaluator import Evaluator
+
+    loaded = load_config(config)
+    template = template if template is not None else loaded.template
+    if template is None:
+        raise ConfigError(
+            f"i-PI does not send species: give the structure it starts from with --template, or as 'template' in {config}"
+        )
+    server = Server(address=address, port=None if unix or shm else port, shm=shm, prefix=prefix)
+    evaluator = Evaluator.from_config(loaded, template, device=device, compile=compile, log=log)
+    evaluator.warm_up()
+    return run_client(server, evaluator, connect_timeout=connect_timeout, log=log)
