@@ -15,7 +15,7 @@ def run_driver(
     *,
     unix: bool = False,
     address: str = "localhost",
-    port: int = 31415,
+    port: int = 65535,
     shm: bool = False,
     prefix: str = "/tmp/ipi_",
     device: str | None = None,

@@ -10,6 +10,7 @@ import contextlib
 import select
 import socket
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -35,7 +36,11 @@ class ProtocolError(MoEError):
 
 
 class PeerClosed(Exception):
-    """The server closed the connection between two messages, which is a way to say EXIT."""
+    """The server stopped: it closed the connection between two messages, or said EXIT instead of taking an answer."""
+
+    def __init__(self, *, said_exit: bool) -> None:
+        super().__init__()
+        self.said_exit = said_exit
 
 
 class Result(NamedTuple):
@@ -144,15 +149,27 @@ class Connection:
             ProtocolError: the server vanished.
         """
         if self._stopped():
-            raise PeerClosed
+            raise PeerClosed(said_exit=True)
         try:
             self._socket.sendall(message)
         except OSError as error:
             if self._stopped():
-                raise PeerClosed from None
+                raise PeerClosed(said_exit=True) from None
             raise ProtocolError(
                 f"the server vanished before it took its answer ({error.strerror or error}); see its own output for the reason"
             ) from None
+
+    def drain(self, seconds: float = 0.2) -> None:
+        """Read and forget what has been sent, for at most ``seconds``.
+
+        Closing a socket with unread data resets the connection, which kills i-PI's polling thread and hangs the run;
+        after a plain close i-PI hands the request to another driver.
+        """
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(OSError, ValueError):
+            while (left := deadline - time.monotonic()) > 0 and select.select([self._socket], [], [], left)[0]:
+                if not self._socket.recv(1 << 20):
+                    return
 
     def _stopped(self) -> bool:
         """Whether EXIT waits to be read: nothing else can, while the server waits for an answer."""
@@ -174,10 +191,8 @@ class Connection:
                 count = 0
             if count == 0:
                 if at_boundary and done == 0:
-                    raise PeerClosed
-                raise ProtocolError(
-                    "the server vanished in the middle of a message; see its own output for the reason"
-                )
+                    raise PeerClosed(said_exit=False)
+                raise ProtocolError("the server vanished in the middle of a message; see its own output for the reason")
             done += count
 
 
@@ -196,17 +211,16 @@ def read_init(connection: Connection) -> Initialization:
     return Initialization(request, parameters, int(announced))
 
 
-def read_atom_count(connection: Connection) -> int:
-    """Read the number of atoms inside ``POSDATA``.
+def check_atom_count(natoms: int) -> int:
+    """The number of atoms inside ``POSDATA``, unchanged.
 
     Raises:
         ProtocolError: no structure can have that many.
     """
-    natoms = connection.read_int()
-    if not 0 <= natoms <= _MAX_ATOMS:
+    if not 0 < natoms <= _MAX_ATOMS:
         raise ProtocolError(
-            f"the server announced {natoms} atoms, so it does not speak this protocol; "
-            "does its ffsocket have mode='shm' and the driver no --shm, or the reverse?"
+            f"the server announced {natoms} atoms, so both sides disagree on the form of the message; "
+            "--shm must be given if, and only if, the ffsocket has mode='shm'"
         )
     return natoms
 
@@ -224,14 +238,15 @@ def read_posdata(connection: Connection, batch_size: int) -> tuple[FloatArray, F
     Raises:
         ProtocolError: the message is not of that form.
     """
-    if batch_size == 1:
-        # The cell is followed by its inverse, of no use here.
-        cells = connection.read_floats(1, 2, 3, 3)
-        natoms = read_atom_count(connection)
-    else:
-        natoms = read_atom_count(connection)
-        cells = connection.read_floats(batch_size, 2, 3, 3)
-    return cells[:, 0].copy(), connection.read_floats(batch_size, natoms, 3)
+    start = connection.read_exact(16)
+    if start[8:] == b"ipi_shm_":
+        raise ProtocolError("the server wants to use shared memory (mode='shm'): start the driver with --shm")
+    # One atom count, and per structure the cell and its inverse (of no use here), in one order or the other.
+    head = start + connection.read_exact(4 + batch_size * 144 - len(start))
+    count, cells = (head[144:], head[:144]) if batch_size == 1 else (head[:4], head[4:])
+    natoms = check_atom_count(struct.unpack("=i", count)[0])
+    cells = np.frombuffer(cells, np.float64).reshape(batch_size, 2, 3, 3)[:, 0].copy()
+    return cells, connection.read_floats(batch_size, natoms, 3)
 
 
 def encode_extras(results: Sequence[Result]) -> bytes:

@@ -1,0 +1,80 @@
+"""The potential as a PES of i-PI, for ``i-pi-py_driver -m custom -P`` and ``<ffdirect>``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ipi.pes.dummy import Dummy_driver
+
+from moe_ipi.config import load_config
+from moe_ipi.driver.evaluator import Evaluator
+from moe_ipi.driver.protocol import FloatArray, Result
+from moe_ipi.errors import ConfigError, MoEError
+
+
+class MoEDriver(Dummy_driver):
+    """A two-expert potential behind i-PI's PES interface.
+
+    Args:
+        config: path of the ``moe.toml``.
+        template: file of the structure i-PI starts from; taken from the config if not given.
+        device: overrides ``compute.device`` of the config.
+        compile: overrides ``compute.compile`` of the config.
+
+    Raises:
+        SystemExit: something cannot be used.  i-PI prints a traceback for any other exception; so the user reads one
+            line that begins with ``moe-ipi: error:``.
+    """
+
+    def __init__(
+        self,
+        config: str | None = None,
+        template: str | None = None,
+        device: str | None = None,
+        compile: bool | None = None,
+        *args: object,
+        **kwargs: object,
+    ) -> None:
+        self._options = (config, template, device, compile)
+        super().__init__(*args, **kwargs)
+
+    def check_parameters(self) -> None:
+        """Load and use the models once; called by i-PI's base class."""
+        try:
+            self.evaluator = self._load(*self._options)
+            self.evaluator.warm_up()
+        except MoEError as error:
+            raise SystemExit(f"moe-ipi: error: {error}") from None
+
+    def _load(self, config: str | None, template: str | None, device: str | None, compile: bool | None) -> Evaluator:
+        if config is None:
+            raise ConfigError("the PES needs its config: -o config=moe.toml,template=init.xyz")
+        loaded = load_config(config)
+        template = template if template is not None else loaded.template
+        if template is None:
+            raise ConfigError(
+                "i-PI does not send species: give the structure it starts from, -o config=moe.toml,template=init.xyz"
+            )
+        return Evaluator.from_config(loaded, template, device=device, compile=compile)
+
+    def compute(
+        self, cell: FloatArray | Sequence[FloatArray], pos: FloatArray | Sequence[FloatArray]
+    ) -> Result | list[Result]:
+        """Evaluate one structure, or a list of them as one batch.
+
+        Args:
+            cell: (3, 3), bohr, columns are lattice vectors; or a list of B such arrays.
+            pos: (N, 3), bohr; or a list of B such arrays.
+
+        Returns:
+            (potential, forces, virial, extras) in atomic units; a list of them if lists were given.
+
+        Raises:
+            StructureError: a structure cannot be evaluated.
+        """
+        if isinstance(cell, list):
+            return self.evaluator.evaluate(np.array(cell), np.array(pos))
+        return self.evaluator.evaluate(np.asarray(cell)[None], np.asarray(pos)[None])[0]
+
+    compute_structure = compute
