@@ -1,4 +1,4 @@
-"""Loaded by i-PI: ``i-pi-py_driver -m custom -P moe_ipi_pes.py -o config=moe.toml,template=init.xyz``, or ``<ffdirect>``."""
+"""i-PI loads this file for ``i-pi-py_driver -m custom -P`` and for ``<ffdirect>``; see README.md next to it."""
 
 from moe_ipi.driver.pes import MoEDriver
 

@@ -175,9 +175,7 @@ class Client:
         try:
             while (name := self._connection.read_header()) != protocol.EXIT:
                 if name not in answers:
-                    raise ProtocolError(
-                        f"the server sent the unknown message {name!r}; is it i-PI, and of a version that this driver knows?"
-                    )
+                    raise ProtocolError(f"the server sent the unknown message {name!r}; is it an i-PI of version 3?")
                 answers[name]()
         except PeerClosed as closed:
             return closed.said_exit

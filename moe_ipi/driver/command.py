@@ -56,7 +56,8 @@ def run_driver(
     template = template if template is not None else loaded.template
     if template is None:
         raise ConfigError(
-            f"i-PI does not send species: give the structure it starts from with --template, or as 'template' in {config}"
+            "i-PI does not send species: give the structure it starts from with --template, "
+            f"or as 'template' in {config}"
         )
     server = Server(address=address, port=None if unix or shm else port, shm=shm, prefix=prefix)
     evaluator = Evaluator.from_config(loaded, template, device=device, compile=compile, log=log)

@@ -18,8 +18,9 @@ from moe_ipi.errors import StructureError
 from moe_ipi.units import BOHR, HARTREE, HARTREE_PER_BOHR
 
 if TYPE_CHECKING:
-    from moe_ipi.potential import Evaluation, MoEPotential
     from moe_ipi.regions.partitioner import Partitioner
+
+    from moe_ipi.potential import Evaluation, MoEPotential
 
 
 class Evaluator:
@@ -88,9 +89,10 @@ class Evaluator:
             ModelError: a model cannot serve as an expert.
             StructureError: the template cannot be read.
         """
-        from moe_ipi.potential import MoEPotential
         from moe_ipi.regions.partitioner import Partitioner
         from moe_ipi.structure import read_template
+
+        from moe_ipi.potential import MoEPotential
 
         atoms = template if isinstance(template, Atoms) else read_template(template)
         species = tuple(atoms.get_chemical_symbols())
@@ -133,10 +135,7 @@ class Evaluator:
         positions = positions * BOHR
         cells = np.swapaxes(cells, -1, -2) * BOHR
         if self._assignment is None:
-            source = (
-                "from the first structure received; drivers started later may differ, a template with a cell avoids it"
-            )
-            self._assign(positions, cells, source)
+            self._assign(positions, cells, "from the first structure (use one driver, or a template with a cell)")
         evaluation = self._potential.evaluate(positions, cells, self._assignment, self._pbc(cells))
         return [self._result(evaluation, k) for k in range(len(positions))]
 

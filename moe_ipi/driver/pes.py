@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 from ipi.pes.dummy import Dummy_driver
+from ipi.utils.softexit import softexit
 
 from moe_ipi.config import load_config
 from moe_ipi.driver.evaluator import Evaluator
@@ -71,10 +76,29 @@ class MoEDriver(Dummy_driver):
             (potential, forces, virial, extras) in atomic units; a list of them if lists were given.
 
         Raises:
-            StructureError: a structure cannot be evaluated.
+            SystemExit: a structure cannot be evaluated, see the class; an i-PI that runs in this process has been
+                stopped before, with its RESTART written.
         """
-        if isinstance(cell, list):
-            return self.evaluator.evaluate(np.array(cell), np.array(pos))
-        return self.evaluator.evaluate(np.asarray(cell)[None], np.asarray(pos)[None])[0]
+        batched = isinstance(cell, list)
+        try:
+            results = self.evaluator.evaluate(
+                np.array(cell if batched else [cell]), np.array(pos if batched else [pos])
+            )
+        except MoEError as error:
+            _stop(error)
+        return results if batched else results[0]
 
     compute_structure = compute
+
+
+def _stop(error: MoEError) -> NoReturn:
+    """Stop the process: i-PI reports an exception with a traceback, and waits for ever if its thread dies of one."""
+    line = f"moe-ipi: error: {error}"
+    # Functions are registered only in a process in which i-PI itself runs (<ffdirect>).
+    if softexit.flist:
+        softexit.cleanup("bad", str(error))
+    if threading.current_thread() is threading.main_thread():
+        raise SystemExit(line)
+    print(line, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(1)

@@ -156,7 +156,8 @@ class Connection:
             if self._stopped():
                 raise PeerClosed(said_exit=True) from None
             raise ProtocolError(
-                f"the server vanished before it took its answer ({error.strerror or error}); see its own output for the reason"
+                f"the server vanished before it took its answer ({error.strerror or error}); "
+                "see its own output for the reason"
             ) from None
 
     def drain(self, seconds: float = 0.2) -> None:
