@@ -117,9 +117,7 @@ class CoordinationRule(_Table):
     below: Annotated[int, Field(ge=1)]
 
 
-RuleConfig = Annotated[
-    SpeciesRule | IndicesRule | SlabRule | BoxRule | CoordinationRule, Field(discriminator="type")
-]
+RuleConfig = Annotated[SpeciesRule | IndicesRule | SlabRule | BoxRule | CoordinationRule, Field(discriminator="type")]
 
 
 class RegionsConfig(_Table):
@@ -170,7 +168,9 @@ def load_config(path: str | Path) -> Config:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read the config '{path}': {error.strerror or error}; give the path of a moe.toml") from None
+        raise ConfigError(
+            f"cannot read the config '{path}': {error.strerror or error}; give the path of a moe.toml"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"'{path}' is not valid TOML: {error}") from None
     try:
@@ -186,7 +186,11 @@ def _first_problem(error: ValidationError) -> str:
     tags = {"nequip", "pair", "species", "indices", "slab", "box", "coordination"}
     loc = list(first["loc"])
     # pydantic puts the tag of a union into the location; the user never wrote it as a key.
-    where = [str(part) for k, part in enumerate(loc) if not (part in tags and k > 0 and (isinstance(loc[k - 1], int) or loc[k - 1] in ("complex", "bulk")))]
+    where = [
+        str(part)
+        for k, part in enumerate(loc)
+        if not (part in tags and k > 0 and (isinstance(loc[k - 1], int) or loc[k - 1] in ("complex", "bulk")))
+    ]
     key = ".".join(where) or "the file"
     if first["type"] == "extra_forbidden":
         text = "is not a known key; remove it or check its spelling"

@@ -125,13 +125,20 @@ def assign_parts(starts: list[Start]) -> dict[str, str]:
 
 
 def split(out: Path, starts: list[Start]) -> None:
-    """Write ``{train,val,test}-{pt,co,all}.xyz``; a trajectory falls whole into one part."""
+    """Write ``{train,val,test}-{pt,co,all,mix}.xyz``; a trajectory falls whole into one part.
+
+    ``mix`` is for the bulk expert: all of Pt and every fourth CO frame, enough to keep it sane near CO.
+    """
     part_of = assign_parts(starts)
     parts: dict[str, list[Atoms]] = {}
     for start in starts:
         frames = read(out / "trajectories" / f"{start.name}.xyz", index=":")
-        for key in (start.family, "all"):
-            parts.setdefault(f"{part_of[start.name]}-{key}", []).extend(frames)
+        for key, chosen in (
+            (start.family, frames),
+            ("all", frames),
+            ("mix", frames if start.family == "pt" else frames[::4]),
+        ):
+            parts.setdefault(f"{part_of[start.name]}-{key}", []).extend(chosen)
     for name, frames in sorted(parts.items()):
         write(out / f"{name}.xyz", frames, format="extxyz")
         rms = np.sqrt(np.mean(np.concatenate([f.get_forces().ravel() for f in frames]) ** 2))
