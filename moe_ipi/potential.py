@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from moe_ipi.config import Config
 from moe_ipi.errors import ModelError, StructureError
 from moe_ipi.experts.expert import Expert, FloatArray, IntArray, Stars
-from moe_ipi.experts.loading import load_expert
+from moe_ipi.experts.loading import load_expert, set_threads
 from moe_ipi.neighbors import NeighborLists, Pairs
 from moe_ipi.stars import add_forces, select_edges
 
@@ -96,7 +96,17 @@ class MoEPotential:
             name: load_expert(getattr(config.experts, name), name=name, device=device, compile=compile)
             for name in ("complex", "bulk")
         }
+        if config.compute.threads is not None:
+            set_threads(config.compute.threads)
         return cls(**experts, species=species, skin=config.compute.skin)
+
+    def with_species(self, species: Sequence[str]) -> MoEPotential:
+        """The same experts for another list of atoms.
+
+        Raises:
+            StructureError: an atom is of a species that the experts do not know.
+        """
+        return MoEPotential(self.complex, self.bulk, species, skin=self._lists.skin)
 
     def evaluate(
         self,

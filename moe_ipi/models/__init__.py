@@ -1,0 +1,29 @@
+"""Expert pairs that ship with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moe_ipi.errors import ConfigError
+
+_FOLDER = Path(__file__).parent
+
+
+def available() -> list[str]:
+    """Names of the shipped pairs."""
+    return sorted(p.parent.name for p in _FOLDER.glob("*/moe.toml"))
+
+
+def pretrained(name: str) -> Path:
+    """Path of the ready ``moe.toml`` of a shipped pair.
+
+    Args:
+        name: ``"pt-co"``: CO on platinum (see ``MODEL_CARD.md`` beside the file).
+
+    Raises:
+        ConfigError: there is no such pair.
+    """
+    path = _FOLDER / name / "moe.toml"
+    if name not in available():
+        raise ConfigError(f"there is no shipped pair '{name}'; there is: {', '.join(available()) or 'none'}")
+    return path
