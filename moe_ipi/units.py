@@ -12,5 +12,5 @@ from ipi.utils.units import unit_to_user
 BOHR = float(unit_to_user("length", "angstrom", 1.0))
 #: One hartree in eV.
 HARTREE = float(unit_to_user("energy", "electronvolt", 1.0))
-#: One hartree/bohr in eV/angstrom.
-HARTREE_PER_BOHR = HARTREE / BOHR
+#: One hartree/bohr in eV/angstrom.  i-PI's constants have eight digits, so this is not quite HARTREE / BOHR (1e-7).
+HARTREE_PER_BOHR = float(unit_to_user("force", "ev/ang", 1.0))

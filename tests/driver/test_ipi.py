@@ -1,0 +1,90 @@
+"""Real i-PI runs with every kind of exchange; all numbers that i-PI writes are checked."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from driver_runs import PES, Case, cli, free_port, ipi, process, run_with_threads, wait_for, wait_until
+
+from moe_ipi.driver.client import Server
+
+
+def test_unix(case: Case) -> None:
+    evaluated = run_with_threads(case, case.write_input(case.ffsocket(), beads=2), case.unix)
+    case.check_outputs(beads=2, steps=3)
+    assert sum(evaluated) == 2 * 4
+
+
+def test_inet(case: Case) -> None:
+    port = free_port()
+    server = Server("127.0.0.1", port)
+    run_with_threads(case, case.write_input(case.ffsocket("inet", port=port), mode="npt"), server)
+    case.check_outputs(beads=1, steps=3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_shared_memory(case: Case, batch_size: int) -> None:
+    options = f"<batch_size>{batch_size}</batch_size>"
+    run_with_threads(
+        case, case.write_input(case.ffsocket("shm", options=options), beads=4), Server(case.name, shm=True), drivers=2
+    )
+    case.check_outputs(beads=4, steps=3)
+
+
+def test_batches_with_padding(case: Case) -> None:
+    """Four beads in batches of three: the last two places of the second batch are padding."""
+    input = case.write_input(case.ffsocket(options="<batch_size>3</batch_size>"), beads=4)
+    evaluated = run_with_threads(case, input, case.unix)
+    case.check_outputs(beads=4, steps=3)
+    # In the first step all beads coincide, so that a batch of them looks like padding.
+    assert sum(evaluated) == 2 + 3 * 4
+
+
+def test_polled_exchange(case: Case) -> None:
+    options = "<consolidate_messages>False</consolidate_messages>"
+    run_with_threads(case, case.write_input(case.ffsocket(options=options), beads=2), case.unix, drivers=2)
+    case.check_outputs(beads=2, steps=3)
+
+
+def test_parameters_reach_the_driver_and_do_no_harm(case: Case) -> None:
+    options = "<parameters>{key: value, other: 3}</parameters><batch_size>2</batch_size>"
+    run_with_threads(case, case.write_input(case.ffsocket(options=options), beads=2), case.unix)
+    case.check_outputs(beads=2, steps=3)
+
+
+def test_two_drivers_by_hand(case: Case) -> None:
+    """Plain i-pi and two `moe-ipi driver` processes; one starts before i-PI and waits for it."""
+    arguments = ("-c", "moe.toml", "--template", "init.xyz", "-u", "-a", case.name)
+    with cli(case, *arguments) as first, cli(case, *arguments) as second:
+        with ipi(case, case.write_input(case.ffsocket(), beads=4, steps=6)) as server:
+            wait_for(server)
+        for driver in (first, second):
+            output = wait_for(driver)
+            assert "assignment: " in output and "frozen" in output
+            assert "the server said EXIT" in output
+    case.check_outputs(beads=4, steps=6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_ffdirect(case: Case, batch_size: int) -> None:
+    forcefield = (
+        f"<ffdirect name='moe' pbc='False'><pes>custom</pes><pes_path>{PES}</pes_path>"
+        f"<batch_size>{batch_size}</batch_size><parameters>{{config: moe.toml, template: init.xyz}}</parameters></ffdirect>"
+    )
+    with ipi(case, case.write_input(forcefield, beads=2)) as server:
+        wait_for(server)
+    case.check_outputs(beads=2, steps=3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_py_driver(case: Case, batch_size: int) -> None:
+    """i-PI's own driver script with our PES file; it does not wait for i-PI, so it starts second."""
+    input = case.write_input(case.ffsocket(options=f"<batch_size>{batch_size}</batch_size>"), beads=2)
+    program = Path(sys.executable).with_name("i-pi-py_driver")
+    options = ("-u", "-a", case.name, "-m", "custom", "-P", PES, "-o", "config=moe.toml,template=init.xyz")
+    with ipi(case, input) as server:
+        wait_until(Path(case.unix.path).exists)
+        with process(program, *options, cwd=case.folder) as driver:
+            wait_for(server)
+            wait_for(driver)
+    case.check_outputs(beads=2, steps=3)
