@@ -82,19 +82,19 @@ def connect(server: Server, timeout: float) -> socket.socket:
     Raises:
         ProtocolError: the deadline has passed, or trying again cannot help.
     """
+    if server.port is not None and not 0 < server.port < 65536:
+        raise ProtocolError(f"cannot connect to {server}: a port is a number from 1 to 65535; check --port")
     deadline = time.monotonic() + timeout
     while True:
         try:
             sock = _connect_once(server, max(deadline - time.monotonic(), 1.0))
         except socket.gaierror as error:
             raise ProtocolError(f"there is no host '{server.address}' ({error.strerror}); check the address") from None
-        except (OSError, OverflowError) as error:
-            code = getattr(error, "errno", None)
-            if not isinstance(error, TimeoutError) and code not in _RETRIED:
-                reason = getattr(error, "strerror", None) or error
-                raise ProtocolError(f"cannot connect to {server}: {reason}; check address and port") from None
+        except OSError as error:
+            if not isinstance(error, TimeoutError) and error.errno not in _RETRIED:
+                raise ProtocolError(f"cannot connect to {server}: {error.strerror or error}; check --address") from None
             if time.monotonic() + _RETRY_AFTER > deadline:
-                raise ProtocolError(_nobody_there(server, timeout, code)) from None
+                raise ProtocolError(_nobody_there(server, timeout, error.errno)) from None
         else:
             # The kernel may connect a socket to itself where nobody listens on a port.
             if server.port is None or sock.getsockname() != sock.getpeername():
@@ -179,7 +179,7 @@ class Client:
                 answers[name]()
         except PeerClosed as closed:
             return closed.said_exit
-        except MoEError:
+        except BaseException:
             self._connection.drain()
             raise
         finally:

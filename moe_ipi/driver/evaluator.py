@@ -18,9 +18,8 @@ from moe_ipi.errors import StructureError
 from moe_ipi.units import BOHR, HARTREE, HARTREE_PER_BOHR
 
 if TYPE_CHECKING:
-    from moe_ipi.regions.partitioner import Partitioner
-
     from moe_ipi.potential import Evaluation, MoEPotential
+    from moe_ipi.regions.partitioner import Partitioner
 
 
 class Evaluator:
@@ -89,10 +88,9 @@ class Evaluator:
             ModelError: a model cannot serve as an expert.
             StructureError: the template cannot be read.
         """
+        from moe_ipi.potential import MoEPotential
         from moe_ipi.regions.partitioner import Partitioner
         from moe_ipi.structure import read_template
-
-        from moe_ipi.potential import MoEPotential
 
         atoms = template if isinstance(template, Atoms) else read_template(template)
         species = tuple(atoms.get_chemical_symbols())

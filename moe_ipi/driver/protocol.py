@@ -161,13 +161,14 @@ class Connection:
             ) from None
 
     def drain(self, seconds: float = 0.2) -> None:
-        """Read and forget what has been sent, for at most ``seconds``.
+        """Announce that nothing more will be sent, then read and forget what arrives, for at most ``seconds``.
 
         Closing a socket with unread data resets the connection, which kills i-PI's polling thread and hangs the run;
         after a plain close i-PI hands the request to another driver.
         """
         deadline = time.monotonic() + seconds
         with contextlib.suppress(OSError, ValueError):
+            self._socket.shutdown(socket.SHUT_WR)
             while (left := deadline - time.monotonic()) > 0 and select.select([self._socket], [], [], left)[0]:
                 if not self._socket.recv(1 << 20):
                     return

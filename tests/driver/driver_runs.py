@@ -9,23 +9,24 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111
+from moe_ipi.regions.partitioner import Partitioner
 
 from moe_ipi.config import Config, load_config
 from moe_ipi.driver.client import Server, run_client
 from moe_ipi.driver.evaluator import Evaluator
 from moe_ipi.potential import MoEPotential
-from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.units import HARTREE
 
 TIMEOUT = 60.0
 PES = Path(__file__).parents[2] / "drivers" / "moe_ipi_pes.py"
+EXTRAS = "moe_n_complex,moe_assignment,moe_atom_energies"
 MOE_TOML = """
 [experts.complex]
 type = "pair"
@@ -114,7 +115,7 @@ class Case:
     </properties>
     <trajectory filename='pos' stride='1' format='bin'>positions{{angstrom}}</trajectory>
     <trajectory filename='for' stride='1' format='bin'>forces{{ev/ang}}</trajectory>
-    <trajectory filename='moe' stride='1' extra_type='moe_n_complex,moe_assignment,moe_atom_energies'>extras</trajectory>
+    <trajectory filename='moe' stride='1' extra_type='{EXTRAS}'>extras</trajectory>
   </output>
   <total_steps>{steps}</total_steps>
   <prng><seed>42</seed></prng>
@@ -198,12 +199,17 @@ def process(*command: str | Path, cwd: Path) -> Iterator[subprocess.Popen[str]]:
         child.wait()
 
 
-def ipi(case: Case, input: Path):
+@contextmanager
+def ipi(case: Case, input: Path) -> Iterator[subprocess.Popen[str]]:
     """Plain ``i-pi input.xml``."""
-    return process(Path(sys.executable).with_name("i-pi"), input, cwd=case.folder)
+    try:
+        with process(Path(sys.executable).with_name("i-pi"), input, cwd=case.folder) as child:
+            yield child
+    finally:
+        Path(case.unix.path).unlink(missing_ok=True)  # a killed i-PI leaves it
 
 
-def cli(case: Case, *arguments: str | Path):
+def cli(case: Case, *arguments: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
     """``moe-ipi driver ...``."""
     main = "import sys; from moe_ipi.cli import main; sys.exit(main())"
     return process(sys.executable, "-c", main, "driver", *arguments, cwd=case.folder)

@@ -9,15 +9,14 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from driver_runs import Case, DriverThread, cli, free_port, ipi, run_with_threads, wait_for, wait_until
+from driver_runs import Case, DriverThread, ipi, run_with_threads, wait_until
 from ipi.interfaces.sockets import Driver, Status
 
 from moe_ipi.driver import protocol
-from moe_ipi.driver.client import Server, connect
+from moe_ipi.driver.client import Server
 from moe_ipi.driver.protocol import ProtocolError, header
 from moe_ipi.errors import MoEError, StructureError
 from moe_ipi.units import BOHR, HARTREE
@@ -87,9 +86,7 @@ def test_header_in_two_segments(case: Case) -> None:
         energy, natoms = struct.unpack("=di", receive(peer, 12))
         receive(peer, 24 * natoms + 72)
         receive(peer, struct.unpack("=i", receive(peer, 4))[0])
-        expected = case.evaluator().evaluate(
-            case.atoms.cell.array.T[None] / BOHR, case.atoms.positions[None] / BOHR
-        )[0]
+        expected = case.evaluator().evaluate(case.atoms.cell.array.T[None] / BOHR, case.atoms.positions[None] / BOHR)[0]
         assert natoms == len(case.atoms)
         assert energy == pytest.approx(expected.potential, rel=1e-12)
         peer.sendall(header("STATUS"))
@@ -165,7 +162,9 @@ def test_forces_before_positions(case: Case) -> None:
 
 
 @pytest.mark.parametrize("polled", [False, True])
-@pytest.mark.parametrize(("natoms", "value", "message"), [(9, 0.0, "9 atoms but the template has 10"), (10, np.nan, "not finite")])
+@pytest.mark.parametrize(
+    ("natoms", "value", "message"), [(9, 0.0, "9 atoms but the template has 10"), (10, np.nan, "not finite")]
+)
 def test_bad_structures_are_reported_after_the_request_was_read(
     case: Case, natoms: int, value: float, message: str, polled: bool
 ) -> None:
@@ -197,7 +196,9 @@ def test_server_vanishes_before_it_takes_the_forces(case: Case) -> None:
 def test_exit_while_computing(case: Case) -> None:
     """i-PI stops (Ctrl-C, walltime) while a driver computes: that is not an error."""
     with serving(case) as (peer, driver):
-        peer.sendall(init() + posdata(case.atoms.positions, case.atoms.cell.array) + header("GETFORCE") + header("EXIT"))
+        peer.sendall(
+            init() + posdata(case.atoms.positions, case.atoms.cell.array) + header("GETFORCE") + header("EXIT")
+        )
         peer.shutdown(socket.SHUT_WR)
         driver.finish()
     assert "said EXIT" in driver.lines[-1]
@@ -225,10 +226,10 @@ def test_parameters() -> None:
 
 
 def test_driver_without_shm_at_a_server_with_shm(case: Case) -> None:
-    threads = [DriverThread(case.unix, case.evaluator())]
-    with ipi(case, case.write_input(case.ffsocket("shm"))):
-        with pytest.raises(ProtocolError, match="start the driver with --shm"):
-            threads[0].finish()
+    driver = DriverThread(case.unix, case.evaluator())
+    message = "start the driver with --shm"
+    with ipi(case, case.write_input(case.ffsocket("shm"))), pytest.raises(ProtocolError, match=message):
+        driver.finish()
 
 
 def test_driver_with_shm_at_a_server_without(case: Case) -> None:
@@ -249,85 +250,6 @@ def test_failing_driver_leaves_its_structure_to_another(case: Case) -> None:
     case.check_outputs(beads=2, steps=3)
 
 
-@pytest.mark.parametrize(
-    ("server", "message"),
-    [
-        (Server("nobody-here"), "the socket file does not exist"),
-        (Server("127.0.0.1", free_port()), "nobody listens there"),
-        (Server("no-such-host.invalid", 1234), "there is no host 'no-such-host.invalid'"),
-        (Server("x" * 200), "cannot connect to UNIX socket"),
-        (Server("127.0.0.1", 70000), "cannot connect to 127.0.0.1:70000.*port"),
-    ],
-)
-def test_no_server(server: Server, message: str) -> None:
-    start = time.monotonic()
-    with pytest.raises(ProtocolError, match=message):
-        connect(server, 0.5)
-    assert time.monotonic() - start < 10
-
-
-def test_stale_socket_file(case: Case) -> None:
-    path = Path(case.unix.path)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-    try:
-        with pytest.raises(ProtocolError, match=r"remove it if a run that crashed has left it"):
-            connect(case.unix, 0.3)
-    finally:
-        path.unlink()
-
-
-def test_connection_is_tried_again(case: Case) -> None:
-    port = free_port()
-    driver = DriverThread(Server("127.0.0.1", port), case.evaluator())
-    time.sleep(0.6)
-    assert driver.is_alive()
-    with socket.create_server(("127.0.0.1", port)) as server:
-        server.settimeout(10)
-        peer, _ = server.accept()
-        with peer:
-            peer.sendall(header("EXIT"))
-            driver.finish()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({}, "no i-PI at UNIX socket"),
-        ({"--template": "wrong.xyz"}, "template"),
-        ({"-c": "none.toml"}, "none.toml"),
-    ],
-)
-def test_command_reports_one_line(case: Case, change: dict[str, str], message: str) -> None:
-    options = {"-c": "moe.toml", "--template": "init.xyz", "-a": case.name, "--connect-timeout": "0.5"} | change
-    with cli(case, "-u", *(part for item in options.items() for part in item)) as driver:
-        output = wait_for(driver, status=1)
-    assert_one_error(output, message)
-
-
-def test_command_reports_a_wrong_template(case: Case) -> None:
-    """i-PI sends ten atoms, the template has nine."""
-    from driver_runs import write_ipi_xyz
-
-    write_ipi_xyz(case.folder / "nine.xyz", case.atoms[1:])
-    with (
-        cli(case, "-c", "moe.toml", "--template", "nine.xyz", "-u", "-a", case.name) as driver,
-        ipi(case, case.write_input(case.ffsocket())) as server,
-    ):
-        output = wait_for(driver, status=1)
-        assert_one_error(output, "the server sent 10 atoms but the template has 9")
-        assert server.poll() is None  # i-PI waits for a driver that can do it
-        run_threads_and_check(case, server)
-
-
-def run_threads_and_check(case: Case, server) -> None:
-    """A good driver that comes later finishes the run."""
-    driver = DriverThread(case.unix, case.evaluator())
-    wait_for(server)
-    driver.finish()
-    case.check_outputs(beads=1, steps=3)
-
-
 def test_killed_ipi_ends_the_driver(case: Case) -> None:
     driver = DriverThread(case.unix, case.evaluator())
     with ipi(case, case.write_input(case.ffsocket(), steps=1_000_000)) as server:
@@ -337,10 +259,3 @@ def test_killed_ipi_ends_the_driver(case: Case) -> None:
         with contextlib.suppress(MoEError):
             driver.finish()
         assert not driver.is_alive()
-        os.unlink(case.unix.path)
-
-
-def assert_one_error(output: str, message: str) -> None:
-    errors = [line for line in output.splitlines() if line.startswith("moe-ipi: error:")]
-    assert len(errors) == 1 and message in errors[0], output
-    assert "Traceback" not in output

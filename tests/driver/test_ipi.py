@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from driver_runs import PES, Case, cli, free_port, ipi, process, run_with_threads, wait_for, wait_until
+from driver_runs import PES, Case, cli, free_port, ipi, process, run_with_threads, wait_for, wait_until, write_ipi_xyz
 
 from moe_ipi.driver.client import Server
 
@@ -52,16 +52,20 @@ def test_parameters_reach_the_driver_and_do_no_harm(case: Case) -> None:
     case.check_outputs(beads=2, steps=3)
 
 
-def test_two_drivers_by_hand(case: Case) -> None:
-    """Plain i-pi and two `moe-ipi driver` processes; one starts before i-PI and waits for it."""
-    arguments = ("-c", "moe.toml", "--template", "init.xyz", "-u", "-a", case.name)
+@pytest.mark.parametrize("mode", ["unix", "inet", "shm"])
+def test_two_drivers_by_hand(case: Case, mode: str) -> None:
+    """Plain i-pi and two `moe-ipi driver` processes, which start before i-PI and wait for it."""
+    port = free_port()
+    where = {"unix": ("-u", "-a", case.name), "inet": ("-p", str(port)), "shm": ("--shm", "-a", case.name)}
+    arguments = ("-c", "moe.toml", "--template", "init.xyz", *where[mode])
     with cli(case, *arguments) as first, cli(case, *arguments) as second:
-        with ipi(case, case.write_input(case.ffsocket(), beads=4, steps=6)) as server:
+        with ipi(case, case.write_input(case.ffsocket(mode, port=port), beads=4, steps=6)) as server:
             wait_for(server)
         for driver in (first, second):
             output = wait_for(driver)
             assert "assignment: " in output and "frozen" in output
             assert "the server said EXIT" in output
+            assert "Warning" not in output  # such as Python's about shared memory
     case.check_outputs(beads=4, steps=6)
 
 
@@ -69,7 +73,8 @@ def test_two_drivers_by_hand(case: Case) -> None:
 def test_ffdirect(case: Case, batch_size: int) -> None:
     forcefield = (
         f"<ffdirect name='moe' pbc='False'><pes>custom</pes><pes_path>{PES}</pes_path>"
-        f"<batch_size>{batch_size}</batch_size><parameters>{{config: moe.toml, template: init.xyz}}</parameters></ffdirect>"
+        f"<batch_size>{batch_size}</batch_size>"
+        "<parameters>{config: moe.toml, template: init.xyz}</parameters></ffdirect>"
     )
     with ipi(case, case.write_input(forcefield, beads=2)) as server:
         wait_for(server)
@@ -88,3 +93,23 @@ def test_py_driver(case: Case, batch_size: int) -> None:
             wait_for(server)
             wait_for(driver)
     case.check_outputs(beads=2, steps=3)
+
+
+@pytest.mark.parametrize(
+    ("threaded", "parameters", "message"),
+    [
+        ("False", "template: init.xyz", "the PES needs its config"),
+        ("False", "config: moe.toml, template: nine.xyz", "10 atoms but the template has 9"),
+        ("True", "config: moe.toml, template: nine.xyz", "10 atoms but the template has 9"),
+    ],
+)
+def test_ffdirect_stops_with_one_line(case: Case, threaded: str, parameters: str, message: str) -> None:
+    write_ipi_xyz(case.folder / "nine.xyz", case.atoms[1:])
+    forcefield = (
+        f"<ffdirect name='moe' pbc='False' threaded='{threaded}'><pes>custom</pes><pes_path>{PES}</pes_path>"
+        f"<parameters>{{{parameters}}}</parameters></ffdirect>"
+    )
+    with ipi(case, case.write_input(forcefield)) as server:
+        output = wait_for(server, status=1)
+    assert sum(line.startswith("moe-ipi: error:") and message in line for line in output.splitlines()) == 1
+    assert "Traceback" not in output
