@@ -1,0 +1,91 @@
+"""Where the assignment and the periodicity come from, and what the extras hold."""
+
+import json
+
+import numpy as np
+import pytest
+from ase import Atoms
+from driver_runs import Case
+
+from moe_ipi.driver.evaluator import Evaluator
+from moe_ipi.errors import StructureError
+from moe_ipi.potential import MoEPotential
+from moe_ipi.units import BOHR, HARTREE
+
+
+def atomic_units(*frames: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    return np.stack([f.cell.array.T for f in frames]) / BOHR, np.stack([f.positions for f in frames]) / BOHR
+
+
+def raised(atoms: Atoms, height: float) -> Atoms:
+    """The slab with its CO further away from it."""
+    atoms = atoms.copy()
+    atoms.positions[-2:, 2] += height
+    return atoms
+
+
+def test_assignment_is_the_template_s_whatever_comes_first(case: Case) -> None:
+    lines: list[str] = []
+    early, late = case.evaluator(lines.append), case.evaluator(lines.append)
+    early.evaluate(*atomic_units(case.atoms))
+    late.evaluate(*atomic_units(raised(case.atoms, 3.0)))
+    np.testing.assert_array_equal(early.assignment, late.assignment)
+    np.testing.assert_array_equal(early.assignment, case.assignment())
+    number = case.assignment().sum()
+    assert lines == [f"assignment: {number} complex, {10 - number} bulk atoms, from the template, frozen"] * 2
+
+
+def test_assignment_from_the_first_batch_is_the_union_and_stays(case: Case) -> None:
+    evaluator = Evaluator.from_config(case.config, case.template, assignment_from="first", log=lambda line: None)
+    assert evaluator.assignment is None
+    evaluator.warm_up()
+    assert evaluator.assignment is None
+    far = raised(case.atoms, 3.0)
+    evaluator.evaluate(*atomic_units(far, case.atoms))
+    np.testing.assert_array_equal(evaluator.assignment, case.assignment())
+    evaluator.evaluate(*atomic_units(far))
+    np.testing.assert_array_equal(evaluator.assignment, case.assignment())
+    alone = Evaluator.from_config(case.config, case.template, assignment_from="first", log=lambda line: None)
+    alone.evaluate(*atomic_units(far))
+    assert alone.assignment.sum() == 2
+
+
+def test_template_decides_what_is_periodic(case: Case) -> None:
+    isolated = case.atoms.copy()
+    isolated.pbc = False
+    evaluator = Evaluator.from_config(case.config, isolated, log=lambda line: None)
+    result = evaluator.evaluate(*atomic_units(isolated))[0]
+    potential = MoEPotential.from_config(case.config, isolated.get_chemical_symbols())
+    arguments = (isolated.positions[None], isolated.cell.array[None], evaluator.assignment)
+    energy = potential.evaluate(*arguments, (False,) * 3).energies[0]
+    assert result.potential * HARTREE == pytest.approx(energy, rel=1e-12)
+    assert abs(energy - potential.evaluate(*arguments).energies[0]) > 1.0
+
+
+def test_template_without_a_cell_is_periodic_if_the_server_sends_a_cell(case: Case) -> None:
+    bare = Atoms(case.atoms.get_chemical_symbols(), np.zeros((10, 3)))
+    evaluator = Evaluator.from_config(case.config, bare, log=lambda line: None)
+    result = evaluator.evaluate(*atomic_units(case.atoms))[0]
+    assert result.potential == case.evaluator().evaluate(*atomic_units(case.atoms))[0].potential
+
+
+@pytest.mark.parametrize("extras", [[], ["assignment"], ["atom_energies"]])
+def test_extras_are_what_the_config_lists(case: Case, extras: list[str]) -> None:
+    driver = case.config.driver.model_copy(update={"extras": extras})
+    config = case.config.model_copy(update={"driver": driver})
+    evaluator = Evaluator.from_config(config, case.template, log=lambda line: None)
+    first, second = evaluator.evaluate(*atomic_units(case.atoms, raised(case.atoms, 0.1)))
+    data = json.loads(first.extras)
+    assert data.keys() == json.loads(second.extras).keys() == {"moe_n_complex"} | {f"moe_{name}" for name in extras}
+    assert data["moe_n_complex"] == case.assignment().sum()
+    assert data.get("moe_assignment", list(case.assignment())) == list(case.assignment())
+    if "atom_energies" in extras:
+        assert sum(data["moe_atom_energies"]) == pytest.approx(first.potential * HARTREE, rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite(case: Case, value: float) -> None:
+    cells, positions = atomic_units(case.atoms)
+    cells[0, 0, 0] = value
+    with pytest.raises(StructureError, match="a cell with values that are not finite"):
+        case.evaluator().evaluate(cells, positions)
