@@ -52,7 +52,7 @@ def read_template(path: str | Path) -> Atoms:
         if "X" in atoms.symbols:
             index = atoms.get_chemical_symbols().index("X")
             raise StructureError(f"the label of atom {index} (counted from 0) is not an element; correct it")
-        positions, cell, pbc = checked_structure(atoms.positions, atoms.cell.array, atoms.pbc)
+        _, cell, pbc = checked_structure(atoms.positions, atoms.cell.array, atoms.pbc)
         completed_cell(cell, pbc)
     except StructureError as error:
         raise StructureError(f"cannot use the template '{path}': {error}") from None

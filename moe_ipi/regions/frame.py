@@ -1,0 +1,51 @@
+"""One structure as the rules see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_ipi.neighbors import Pairs, full_list
+from moe_ipi.regions import kernels
+
+#: A.  Atoms this close to a bound (of a slab, a box, the radius, a cutoff) count as inside: rounding, as wrapping or
+#: another choice of lattice vectors brings about, must not decide.
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Frame:
+    """N atoms.
+
+    Attributes:
+        species: (N,) chemical symbols.
+        positions: (N, 3) float64, A.
+        cell: (3, 3) float64, A; rows are lattice vectors, those of directions that are not periodic mean nothing.
+        pbc: periodicity of the three directions.
+        reach: A, the longest distance that any rule or the growth will ask for.
+    """
+
+    species: NDArray[np.str_]
+    positions: NDArray[np.float64]
+    cell: NDArray[np.float64]
+    pbc: tuple[bool, bool, bool]
+    reach: float
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """All pairs within ``reach`` and the tolerance; built when first needed."""
+        return full_list(self.positions, self.cell, self.pbc, self.reach + TOLERANCE)
+
+    @cached_property
+    def squares(self) -> NDArray[np.float64]:
+        """(P,) squared distances (A^2) of ``pairs``."""
+        pairs = self.pairs
+        return kernels.squared_distances(self.positions, self.cell, pairs.centers, pairs.neighbors, pairs.shifts)
+
+    @cached_property
+    def lattice(self) -> NDArray[np.float64]:
+        """(k, 3) the periodic lattice vectors, k = 0 to 3."""
+        return self.cell[np.array(self.pbc)]

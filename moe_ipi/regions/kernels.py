@@ -1,0 +1,96 @@
+"""Loops over pairs and lattice images, compiled by numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+def _compiled(function: Callable) -> Callable:
+    try:
+        return numba.njit(nogil=True, cache=True)(function)
+    # numba refuses to import, rather than to cache, where neither the package nor the user has a writable folder.
+    except RuntimeError:
+        return numba.njit(nogil=True)(function)
+
+
+@_compiled
+def squared_distances(
+    positions: FloatArray, cell: FloatArray, centers: IntArray, neighbors: IntArray, shifts: FloatArray
+) -> FloatArray:
+    """(P,) squared lengths (A^2) of the vectors ``positions[neighbors] + shifts @ cell - positions[centers]``."""
+    squares = np.empty(len(centers))
+    for p in range(len(centers)):
+        total = 0.0
+        for x in range(3):
+            d = positions[neighbors[p], x] - positions[centers[p], x]
+            for k in range(3):
+                # Rows of directions that are not periodic may hold anything, and their shifts are zero.
+                if shifts[p, k] != 0.0:
+                    d += shifts[p, k] * cell[k, x]
+            total += d * d
+        squares[p] = total
+    return squares
+
+
+@_compiled
+def grow(seeds: BoolArray, centers: IntArray, neighbors: IntArray, squares: FloatArray, reach: float) -> BoolArray:
+    """(N,) the seeds and every atom that has a pair with a seed of at most ``reach`` (A)."""
+    grown = seeds.copy()
+    for p in range(len(centers)):
+        if seeds[centers[p]] and squares[p] <= reach * reach:
+            grown[neighbors[p]] = True
+    return grown
+
+
+@_compiled
+def coordination(
+    chosen: BoolArray, centers: IntArray, neighbors: IntArray, squares: FloatArray, reach: float
+) -> IntArray:
+    """(N,) number of chosen neighbours, images counted one by one, within ``reach`` (A) of each chosen atom."""
+    counts = np.zeros(len(chosen), np.int64)
+    for p in range(len(centers)):
+        if chosen[centers[p]] and chosen[neighbors[p]] and squares[p] <= reach * reach:
+            counts[centers[p]] += 1
+    return counts
+
+
+@_compiled
+def in_box(
+    positions: FloatArray, lattice: FloatArray, first: IntArray, last: IntArray, low: FloatArray, high: FloatArray
+) -> BoolArray:
+    """(N,) whether some image ``position + n @ lattice`` lies in the box [low, high] (A, bounds included).
+
+    ``first`` and ``last`` (N, 3) bound the n to be tried.  The last component is not tried one by
+    one: along a line of images, those inside the box form an interval.
+    """
+    inside = np.zeros(len(positions), np.bool_)
+    for i in range(len(positions)):
+        for n0 in range(first[i, 0], last[i, 0] + 1):
+            for n1 in range(first[i, 1], last[i, 1] + 1):
+                start = float(first[i, 2])
+                stop = float(last[i, 2])
+                for x in range(3):
+                    base = positions[i, x] + n0 * lattice[0, x] + n1 * lattice[1, x]
+                    step = lattice[2, x]
+                    if step == 0.0:
+                        if base < low[x] or base > high[x]:
+                            stop = start - 1.0
+                    else:
+                        one = (low[x] - base) / step
+                        two = (high[x] - base) / step
+                        start = max(start, min(one, two))
+                        stop = min(stop, max(one, two))
+                if np.ceil(start) <= np.floor(stop):
+                    inside[i] = True
+                    break
+            if inside[i]:
+                break
+    return inside

@@ -1,0 +1,147 @@
+"""The rules: each says which atoms of a frame are seeds.
+
+None depends on how atoms are wrapped or ordered, or on the choice of lattice vectors.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import product
+
+import numpy as np
+from ase.geometry import minkowski_reduce
+from numpy.typing import NDArray
+
+from moe_ipi.config import BoxRule, CoordinationRule, IndicesRule, RuleConfig, SlabRule, SpeciesRule
+from moe_ipi.errors import ConfigError
+from moe_ipi.neighbors import completed_cell
+from moe_ipi.regions import kernels
+from moe_ipi.regions.frame import TOLERANCE, Frame
+from moe_ipi.regions.period import common_period
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
+
+#: More images of one atom than this to look for inside a box mean a mistake; trying them would take for ever.
+_MOST_IMAGES = 1_000_000
+
+
+def seeds(rule: RuleConfig, frame: Frame, key: str) -> BoolArray:
+    """The seeds (N,) of one rule.
+
+    Args:
+        rule: the rule.
+        frame: the structure.
+        key: the rule's name in the config, for messages.
+
+    Raises:
+        ConfigError: the rule cannot be applied to this structure.
+        StructureError: the cell is singular or has collapsed.
+    """
+    match rule:
+        case SpeciesRule():
+            return species_seeds(rule, frame)
+        case IndicesRule():
+            return indices_seeds(rule, frame, key)
+        case SlabRule():
+            return slab_seeds(rule, frame, key)
+        case BoxRule():
+            return box_seeds(rule, frame, key)
+        case CoordinationRule():
+            return coordination_seeds(rule, frame)
+    raise ConfigError(f"{key}: no such rule: {rule!r}")
+
+
+def species_seeds(rule: SpeciesRule, frame: Frame) -> BoolArray:
+    """Every atom of the elements; none where the structure has none of them."""
+    return np.isin(frame.species, rule.species)
+
+
+def indices_seeds(rule: IndicesRule, frame: Frame, key: str) -> BoolArray:
+    """The listed atoms."""
+    count = len(frame.species)
+    # min as well: a rule made in Python, past the validation, must not count from the end.
+    wrong = [index for index in rule.indices if not 0 <= index < count]
+    if wrong:
+        raise ConfigError(
+            f"{key}.indices: no atom {wrong[0]} among {count} atoms (counted from 0); correct the index or the template"
+        )
+    chosen = np.zeros(count, bool)
+    chosen[rule.indices] = True
+    return chosen
+
+
+def slab_seeds(rule: SlabRule, frame: Frame, key: str) -> BoolArray:
+    """Atoms with an image whose coordinate along the axis lies in [min, max]."""
+    axis = "xyz".index(rule.axis)
+    period = common_period(frame.lattice[:, axis])
+    if period is None:
+        raise ConfigError(
+            f"{key}.axis: the normal of a slab must be perpendicular to a lattice plane, and {rule.axis} is not in "
+            "this cell; use another axis or a rule of type 'box'"
+        )
+    low, high = rule.min - TOLERANCE, rule.max + TOLERANCE
+    along = frame.positions[:, axis]
+    if period == 0.0:
+        return (along >= low) & (along <= high)
+    return np.mod(along - low, period) <= high - low
+
+
+def box_seeds(rule: BoxRule, frame: Frame, key: str) -> BoolArray:
+    """Atoms with an image inside the box [min, max].
+
+    With h the (completed) cell and b the columns of its inverse, an image r + n h in a box of centre c and half
+    widths w obeys |(r - c) b_k + n_k| <= sum_x w_x |b_xk|: finitely many n.
+    """
+    low, high = np.array(rule.min) - TOLERANCE, np.array(rule.max) + TOLERANCE
+    periodic = np.array(frame.pbc)
+    lattice = completed_cell(frame.cell, frame.pbc)
+    # Fewer images to try is all that a reduced cell gives; ASE gives up on some extreme ones.
+    with suppress(RuntimeError):
+        lattice = minkowski_reduce(lattice, pbc=periodic)[0]
+    _cut(low, high, lattice[periodic])
+    inverse = np.linalg.inv(lattice)
+    center = (frame.positions - (low + high) / 2) @ inverse
+    # Slightly more, so that rounding here excludes nothing; the kernel decides.
+    reach = (high - low) / 2 @ np.abs(inverse) + 1e-6
+    first, last = np.ceil(-reach - center), np.floor(reach - center)
+    first[:, ~periodic] = last[:, ~periodic] = 0.0
+    widest = int(np.argmax(np.where(periodic, reach, -1.0)))
+    order = [k for k in range(3) if k != widest] + [widest]
+    tried = np.prod(2 * reach[order[:2]] + 1, where=periodic[order[:2]])
+    if tried > _MOST_IMAGES:
+        raise ConfigError(f"{key}: the box holds {tried:.1g} images of the cell; make it smaller")
+    return kernels.in_box(
+        frame.positions,
+        np.ascontiguousarray(lattice[order]),
+        np.ascontiguousarray(first[:, order].astype(np.int64)),
+        np.ascontiguousarray(last[:, order].astype(np.int64)),
+        low,
+        high,
+    )
+
+
+def _cut(low: FloatArray, high: FloatArray, lattice: FloatArray) -> None:
+    """Cut each side (A) of the box [low, high] that is longer than a lattice vector parallel to it to that length.
+
+    The box then still holds an image of whatever it held, and there are few images to try however long it was.
+    """
+    vectors = np.array(list(product(range(-3, 4), repeat=len(lattice)))).reshape(-1, len(lattice)) @ lattice
+    for axis in range(3):
+        lengths, width = vectors[:, axis], high[axis] - low[axis]
+        strays = np.abs(np.delete(vectors, axis, axis=1)).max(axis=1)
+        # Parallel up to rounding: over the whole box it must not stray by more than 1e-9 A.
+        parallel = (lengths > 0) & (strays * width <= 1e-9 * lengths)
+        if parallel.any():
+            high[axis] = min(high[axis], low[axis] + lengths[parallel].min())
+
+
+def coordination_seeds(rule: CoordinationRule, frame: Frame) -> BoolArray:
+    """Atoms of the species with fewer than ``below`` neighbours of those species within the cutoff."""
+    chosen = np.isin(frame.species, rule.species)
+    if not chosen.any():
+        return chosen
+    pairs = frame.pairs
+    reach = rule.cutoff + TOLERANCE
+    counts = kernels.coordination(chosen, pairs.centers, pairs.neighbors, frame.squares, reach)
+    return chosen & (counts < rule.below)
