@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from moe_ipi.jit import jit
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
-def _compiled(function: Callable) -> Callable:
-    try:
-        return numba.njit(nogil=True, cache=True)(function)
-    # numba refuses to import, rather than to cache, where neither the package nor the user has a writable folder.
-    except RuntimeError:
-        return numba.njit(nogil=True)(function)
-
-
-@_compiled
+@jit()
 def squared_distances(
     positions: FloatArray, cell: FloatArray, centers: IntArray, neighbors: IntArray, shifts: FloatArray
 ) -> FloatArray:
@@ -40,7 +31,7 @@ def squared_distances(
     return squares
 
 
-@_compiled
+@jit()
 def grow(seeds: BoolArray, centers: IntArray, neighbors: IntArray, squares: FloatArray, reach: float) -> BoolArray:
     """(N,) the seeds and every atom that has a pair with a seed of at most ``reach`` (A)."""
     grown = seeds.copy()
@@ -50,7 +41,7 @@ def grow(seeds: BoolArray, centers: IntArray, neighbors: IntArray, squares: Floa
     return grown
 
 
-@_compiled
+@jit()
 def coordination(
     chosen: BoolArray, centers: IntArray, neighbors: IntArray, squares: FloatArray, reach: float
 ) -> IntArray:
@@ -62,7 +53,7 @@ def coordination(
     return counts
 
 
-@_compiled
+@jit()
 def in_box(
     positions: FloatArray, lattice: FloatArray, first: IntArray, last: IntArray, low: FloatArray, high: FloatArray
 ) -> BoolArray:
