@@ -138,6 +138,26 @@ def test_the_criterion_is_tight():
     assert lists.builds == 2
 
 
+@pytest.mark.parametrize("pbc", [PERIODIC, (True, False, False)])
+@pytest.mark.parametrize("scale", [1.0, 0.875, 0.76])
+def test_the_criterion_is_tight_under_strain(scale, pbc):
+    """A strain, then moves, bring two atoms from beyond the skin to the cutoff: reused just before, rebuilt just after."""
+    lists = NeighborLists(3.0, 1.0)
+    old, cell = np.array([[90.0, 0.0, 0.0], [94.0 + 1e-6, 0.0, 0.0]]), 40 * np.eye(3)
+    strain = np.diag([scale, 1.0, 1.0])
+    # The bound on a pair is that of the largest stretch, here of the direction in which the atoms approach.
+    approach = (4.0 * scale - 3.0) / 2 * np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
+    lists.pairs(old, cell, pbc)
+    before, after = (old @ strain + approach + gap * np.array([[1.0, 0, 0], [-1.0, 0, 0]]) for gap in (-1e-4, 1e-4))
+    assert len(lists.pairs(before, cell @ strain, pbc).centers) == 0
+    assert lists.builds == 1
+    assert within(lists.pairs(after, cell @ strain, pbc), after, cell @ strain, 3.0) == {
+        (0, 1, 0, 0, 0),
+        (1, 0, 0, 0, 0),
+    }
+    assert lists.builds == 2
+
+
 def test_small_strain_of_a_big_unwrapped_system_reuses_the_list():
     atoms = bulk("Pt", cubic=True) * 3
     positions, cell = atoms.positions + 1000 * atoms.cell.array[0], atoms.cell.array
