@@ -1,0 +1,248 @@
+"""``moe-ipi demo``: path-integral dynamics of CO on Pt(111), and what the two experts save and cost."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import add_adsorbate, fcc111
+from ase.io import read
+from rich.console import Console
+from rich.table import Table
+
+from moe_ipi.config import Config, load_config
+from moe_ipi.errors import MoEError
+from moe_ipi.models import pretrained
+from moe_ipi.potential import MoEPotential
+from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.report.drift import Drift, conserved_drift
+from moe_ipi.report.picture import draw_assignment
+
+N_BEADS = 8
+TIMESTEP_FS = 0.5
+#: Lattice parameter of the shipped pair's teacher, A.
+_A0 = 3.977
+#: Seconds of molecular dynamics when the number of steps is left to the demo.
+_MD_SECONDS = 110.0
+_STEPS = (40, 2000)
+_DRIVERS = 2
+
+_INPUT = """<simulation verbosity='low' safe_stride='20'>
+  <output prefix='demo'>
+    <properties stride='1' filename='out'>
+      [ step, time{{picosecond}}, conserved{{electronvolt}}, temperature{{kelvin}}, kinetic_cv{{electronvolt}},
+        potential{{electronvolt}} ]
+    </properties>
+    <trajectory stride='{stride}' filename='pos' format='xyz'> positions{{angstrom}} </trajectory>
+    <trajectory stride='{stride}' filename='centroid' format='xyz'> x_centroid{{angstrom}} </trajectory>
+    <checkpoint stride='{stride}' filename='chk' overwrite='true' floatformat='%25.17e'/>
+  </output>
+  <total_steps>{steps}</total_steps>
+  <prng><seed>2604</seed></prng>
+  <ffsocket name='moe' mode='unix' pbc='false'>
+    <address>{address}</address>
+    <latency>1e-4</latency>
+  </ffsocket>
+  <system>
+    <initialize nbeads='{beads}'>
+      <file mode='xyz'> init.xyz </file>
+      <velocities mode='thermal' units='kelvin'> 300 </velocities>
+    </initialize>
+    <forces> <force forcefield='moe'/> </forces>
+    <ensemble> <temperature units='kelvin'> 300 </temperature> </ensemble>
+    <motion mode='dynamics'>
+      <dynamics mode='nvt'>
+        <timestep units='femtosecond'> {timestep} </timestep>
+        <thermostat mode='pile_g'>
+          <tau units='femtosecond'> 100 </tau>
+          <pile_lambda> 0.5 </pile_lambda>
+        </thermostat>
+      </dynamics>
+    </motion>
+  </system>
+</simulation>
+"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """MoE against the full complex expert, both evaluated here on the same B frames.
+
+    Attributes:
+        speedup: median ratio of wall times, full over MoE, pair by pair.
+        seconds: median wall time of MoE for the B frames.
+        rmse: root-mean-square difference of force components, eV/A.
+        largest: largest difference of a force component, eV/A.
+        rms_force: root mean square of the full expert's force components, eV/A.
+    """
+
+    speedup: float
+    seconds: float
+    rmse: float
+    largest: float
+    rms_force: float
+
+
+def run_demo(directory: Path, steps: int | None = None) -> None:
+    """Run the demonstration in a new folder and print its table.
+
+    Args:
+        directory: created; must not hold the files of an earlier demo.
+        steps: number of time steps; default: what fits into about two minutes on this machine.
+
+    Raises:
+        MoEError: the folder is in use, or the run failed.
+    """
+    console = Console()
+    if (directory / "input.xml").exists():
+        raise MoEError(f"'{directory}' holds an earlier demo; remove it or name another: moe-ipi demo DIRECTORY")
+    if steps is not None and steps < 2:
+        raise MoEError("a demo needs two steps at least to show a drift; use --steps 100 or so")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        atoms = co_on_pt111()
+        _write_initial(atoms, directory / "init.xyz")
+    except OSError as error:
+        raise MoEError(f"cannot write to '{directory}': {error.strerror}; name another folder") from None
+    config = load_config(pretrained("pt-co"))
+    n = len(atoms)
+    assignment = Partitioner(config.regions, atoms.get_chemical_symbols()).assign(
+        atoms.positions, atoms.cell.array, atoms.pbc
+    )
+    draw_assignment(atoms, assignment, directory / "experts.png", title="CO on Pt(111): which atom has which expert")
+    console.print(
+        f"CO on Pt(111), {n} atoms, {N_BEADS} beads at 300 K: "
+        f"{assignment.sum()} atoms have the complex expert, {n - assignment.sum()} the bulk expert."
+    )
+    if steps is None:
+        with console.status("loading the two experts and timing them"):
+            steps = _steps_that_fit(config, atoms, assignment)
+    address = f"moe-demo-{os.getpid()}"
+    stride = max(1, steps // 20)
+    text = _INPUT.format(steps=steps, stride=stride, address=address, beads=N_BEADS, timestep=TIMESTEP_FS)
+    (directory / "input.xml").write_text(text, encoding="utf-8")
+    seconds = _run(directory, console)
+    with console.status("comparing with the complex expert on every atom"):
+        compared = compare_with_full(config, _last_beads(directory, atoms), assignment)
+    columns = _output(directory / "demo.out")
+    drift = conserved_drift(columns["time"], columns["conserved"], n)
+    console.print(_table(atoms, assignment, steps, seconds, columns["temperature"], drift, compared))
+    console.print(
+        f"Files in [bold]{directory}[/]: experts.png (the slab coloured by expert), demo.pos_*.xyz (beads), "
+        "demo.centroid.xyz, demo.out, input.xml, init.xyz, RESTART.",
+        highlight=False,
+    )
+
+
+def co_on_pt111() -> Atoms:
+    """CO upright on an atop site of a four-layer Pt(111) slab of 96 atoms, periodic in three dimensions."""
+    slab = fcc111("Pt", (4, 6, 4), a=_A0, vacuum=8.0, orthogonal=True)
+    add_adsorbate(slab, Atoms("CO", positions=[[0, 0, 0], [0, 0, 1.15]]), 1.85, "ontop", offset=(1, 1))
+    slab.pbc = True
+    return slab
+
+
+def _write_initial(atoms: Atoms, path: Path) -> None:
+    """i-PI's own xyz, with the cell in the comment line."""
+    lengths_angles = " ".join(f"{x:.8f}" for x in atoms.cell.cellpar())
+    lines = [f"{len(atoms)}", f"# CELL(abcABC): {lengths_angles} positions{{angstrom}} cell{{angstrom}}"]
+    lines += [f"{s} {x:.8f} {y:.8f} {z:.8f}" for s, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _steps_that_fit(config: Config, atoms: Atoms, assignment: np.ndarray) -> int:
+    frames = [atoms] * N_BEADS
+    seconds = compare_with_full(config, frames, assignment, repeats=1).seconds
+    workers = min(_DRIVERS, os.cpu_count() or 1)
+    per_step = seconds / workers + 0.02
+    return int(np.clip(_MD_SECONDS / per_step, *_STEPS)) // 10 * 10
+
+
+def _run(directory: Path, console: Console) -> float:
+    from moe_ipi.simulation.launch import run_simulation
+
+    start = time.monotonic()
+    status = run_simulation(directory / "input.xml", pretrained("pt-co"), n_drivers=_DRIVERS)
+    if status != 0:
+        raise MoEError(f"the run ended early; its logs are in '{directory}'")
+    return time.monotonic() - start
+
+
+def _last_beads(directory: Path, atoms: Atoms) -> list[Atoms]:
+    frames = []
+    for k in range(N_BEADS):
+        frame = atoms.copy()
+        frame.positions = read(directory / f"demo.pos_{k}.xyz", index=-1, format="xyz").positions
+        frames.append(frame)
+    return frames
+
+
+def _output(path: Path) -> dict[str, np.ndarray]:
+    from ipi.utils.parsing import read_output
+
+    values, _ = read_output(str(path))
+    return values
+
+
+def compare_with_full(config: Config, frames: list[Atoms], assignment: np.ndarray, repeats: int = 3) -> Comparison:
+    """Time MoE and the full complex expert in turn on the same frames, and compare their forces.
+
+    Args:
+        config: the pair.
+        frames: B structures of the same N atoms.
+        assignment: (N,) bool.
+        repeats: pairs of timings after one warm-up.
+    """
+    potential = MoEPotential.from_config(config, frames[0].get_chemical_symbols())
+    positions, cells = [a.positions for a in frames], [a.cell.array for a in frames]
+    masks = {"moe": assignment, "full": np.ones_like(assignment)}
+    forces = {k: potential.evaluate(positions, cells, mask).forces for k, mask in masks.items()}
+    seconds: dict[str, list[float]] = {k: [] for k in masks}
+    for _ in range(repeats):
+        for k, mask in masks.items():
+            start = time.perf_counter()
+            potential.evaluate(positions, cells, mask)
+            seconds[k].append(time.perf_counter() - start)
+    difference = forces["moe"] - forces["full"]
+    return Comparison(
+        speedup=float(np.median(np.array(seconds["full"]) / np.array(seconds["moe"]))),
+        seconds=float(np.median(seconds["moe"])),
+        rmse=float(np.sqrt(np.mean(difference**2))),
+        largest=float(np.abs(difference).max()),
+        rms_force=float(np.sqrt(np.mean(forces["full"] ** 2))),
+    )
+
+
+def _table(
+    atoms: Atoms,
+    assignment: np.ndarray,
+    steps: int,
+    seconds: float,
+    temperature: np.ndarray,
+    drift: Drift,
+    compared: Comparison,
+) -> Table:
+    n, n_complex = len(atoms), int(assignment.sum())
+    picoseconds = steps * TIMESTEP_FS / 1000
+    table = Table(title="CO on Pt(111), path-integral MD through i-PI's socket", show_header=False)
+    rows = [
+        ("atoms, beads", f"{n} atoms, {N_BEADS} beads, two drivers"),
+        ("simulated", f"{steps} steps of {TIMESTEP_FS} fs = {picoseconds:.3f} ps in {seconds:.0f} s (start included)"),
+        ("atoms per expert", f"{n_complex} complex, {n - n_complex} bulk"),
+        ("temperature, mean", f"{np.mean(temperature):.0f} K (300 K asked for; it starts from a perfect slab)"),
+        ("conserved energy, drift", f"{drift.slope:+.3f} meV/atom/ps"),
+        ("conserved energy, largest deviation", f"{drift.largest:.4f} meV/atom"),
+        ("speed against the full complex expert", f"{compared.speedup:.1f} x (same process, same {N_BEADS} beads)"),
+        (
+            "force difference from the full complex expert",
+            f"RMSE {1000 * compared.rmse:.1f} meV/A, largest {1000 * compared.largest:.0f} meV/A "
+            f"(RMS force {1000 * compared.rms_force:.0f} meV/A)",
+        ),
+    ]
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
