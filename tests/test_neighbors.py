@@ -141,7 +141,7 @@ def test_the_criterion_is_tight():
 @pytest.mark.parametrize("pbc", [PERIODIC, (True, False, False)])
 @pytest.mark.parametrize("scale", [1.0, 0.875, 0.76])
 def test_the_criterion_is_tight_under_strain(scale, pbc):
-    """A strain, then moves, bring two atoms from beyond the skin to the cutoff: reused just before, rebuilt just after."""
+    """A strain, then moves, bring two atoms from beyond the skin to the cutoff: rebuilt no earlier and no later."""
     lists = NeighborLists(3.0, 1.0)
     old, cell = np.array([[90.0, 0.0, 0.0], [94.0 + 1e-6, 0.0, 0.0]]), 40 * np.eye(3)
     strain = np.diag([scale, 1.0, 1.0])

@@ -126,7 +126,7 @@ def _cut(low: FloatArray, high: FloatArray, lattice: FloatArray) -> None:
 
     The box then still holds an image of whatever it held, and there are few images to try however long it was.
     """
-    vectors = np.array(list(product(range(-3, 4), repeat=len(lattice)))).reshape(-1, len(lattice)) @ lattice
+    vectors = np.array(list(product(range(-3, 4), repeat=len(lattice)))).reshape(7 ** len(lattice), -1) @ lattice
     for axis in range(3):
         lengths, width = vectors[:, axis], high[axis] - low[axis]
         strays = np.abs(np.delete(vectors, axis, axis=1)).max(axis=1)
