@@ -1,0 +1,131 @@
+"""The ASE calculator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tiny_models
+from ase.build import bulk
+from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from test_config import PAIR
+
+from moe_ipi import MoECalculator, MoEPotential, pretrained
+from moe_ipi.errors import ConfigError, StructureError
+from moe_ipi.experts.pair import PairModel
+
+RULES = '[regions]\nradius = 3.0\n[[regions.rules]]\ntype = "species"\nspecies = ["C", "O"]\n'
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "moe.toml"
+    path.write_text(PAIR + RULES)
+    return path
+
+
+def test_all_properties(config):
+    atoms = tiny_models.co_on_pt()
+    atoms.calc = MoECalculator.from_config(config)
+    assert atoms.calc.assignment is None
+    forces, stress = atoms.get_forces(), atoms.get_stress()
+    assert np.allclose(calculate_numerical_forces(atoms, eps=1e-5, iatoms=[0, 11, 12]), forces[[0, 11, 12]], atol=2e-6)
+    assert np.allclose(calculate_numerical_stress(atoms, eps=1e-5), stress, atol=1e-6)
+    assert atoms.get_potential_energy() == pytest.approx(atoms.get_potential_energies().sum(), rel=1e-13)
+    assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
+    mask = atoms.calc.assignment
+    assert mask.dtype == bool
+    assert mask[-2:].all()
+    assert 2 < mask.sum() < len(atoms)
+
+
+def test_equals_the_potential(config):
+    atoms = tiny_models.co_on_pt()
+    atoms.calc = MoECalculator.from_config(config)
+    energy = atoms.get_potential_energy()
+    potential = MoEPotential(PairModel("complex"), PairModel("bulk"), atoms.get_chemical_symbols())
+    out = potential.evaluate(atoms.positions[None], atoms.cell.array[None], atoms.calc.assignment)
+    assert energy == out.energies[0]
+    assert np.array_equal(atoms.get_forces(), out.forces[0])
+
+
+def test_the_assignment_is_frozen(config):
+    atoms = tiny_models.co_on_pt((4, 4, 3))
+    atoms.calc = MoECalculator.from_config(config)
+    atoms.get_potential_energy()
+    first = atoms.calc.assignment
+    atoms.positions[-2:, 0] += 5.6
+    atoms.get_potential_energy()
+    assert np.array_equal(atoms.calc.assignment, first)
+    atoms.calc.set_assignment(None)
+    atoms.get_potential_energy()
+    assert not np.array_equal(atoms.calc.assignment, first)
+
+
+def test_an_imposed_assignment_is_used(config):
+    atoms = tiny_models.co_on_pt()
+    atoms.calc = MoECalculator.from_config(config)
+    by_rules = atoms.get_potential_energy()
+    mask = np.ones(len(atoms), bool)
+    atoms.calc.set_assignment(mask)
+    assert atoms.get_potential_energy() != by_rules
+    mask[:] = False
+    assert atoms.calc.assignment.all()
+
+
+@pytest.mark.parametrize("mask", [[0, 3], [[True, False]], [1.0, 0.0]])
+def test_what_is_no_mask_is_refused(config, mask):
+    with pytest.raises(StructureError, match="one boolean per atom"):
+        MoECalculator.from_config(config).set_assignment(mask)
+
+
+def test_a_mask_of_another_length_is_refused(config):
+    atoms = tiny_models.co_on_pt()
+    atoms.calc = MoECalculator.from_config(config)
+    atoms.calc.set_assignment(np.ones(3, bool))
+    with pytest.raises(StructureError, match="assignment"):
+        atoms.get_potential_energy()
+
+
+def test_another_system_starts_afresh(config):
+    calc = MoECalculator.from_config(config)
+    with_co, without = tiny_models.co_on_pt(), bulk("Pt", cubic=True)
+    for atoms in (with_co, without, with_co):
+        copy = atoms.copy()
+        copy.calc = calc
+        copy.get_potential_energy()
+        assert calc.assignment.any() == (atoms is with_co)
+
+
+def test_no_stress_without_periodicity(config):
+    atoms = tiny_models.co_on_pt()
+    atoms.pbc = (True, True, False)
+    atoms.calc = MoECalculator.from_config(config)
+    assert np.isfinite(atoms.get_forces()).all()
+    assert "stress" not in atoms.calc.results
+
+
+def test_shipped_pair():
+    atoms = tiny_models.co_on_pt()
+    atoms.calc = MoECalculator.from_config(pretrained("pt-co"))
+    forces = atoms.get_forces()
+    assert np.isfinite(forces).all()
+    assert np.abs(forces.sum(axis=0)).max() < 1e-5
+    assert atoms.calc.assignment[-2:].all()
+
+
+def test_shipped_pair_has_one_set_of_shifts():
+    """An atom that changes expert keeps its reference energy."""
+    from ase import Atoms
+
+    far = Atoms("PtCO", positions=[[0, 0, 0], [30, 0, 0], [0, 30, 0]])
+    energies = []
+    for value in (True, False):
+        far.calc = MoECalculator.from_config(pretrained("pt-co"))
+        far.calc.set_assignment(np.full(3, value))
+        energies.append(far.get_potential_energies())
+    assert np.array_equal(*energies)
+
+
+def test_unknown_shipped_pair():
+    with pytest.raises(ConfigError, match="no shipped pair 'gold'; there is: pt-co"):
+        pretrained("gold")
