@@ -153,8 +153,20 @@ def test_a_box_may_be_endless_along_lattice_vectors():
     atoms = slab_with_co()
     top = atoms.positions[:, 2] > 12.0
     assert 0 < top.sum() < len(atoms)
-    box = {"type": "box", "min": [-1e6, -1e6, 12.0], "max": [1e6, 1e6, 20.0]}
+    box = {"type": "box", "min": [-2e6, -2e6, 12.0], "max": [2e6, 2e6, 20.0]}
     np.testing.assert_array_equal(partition(atoms, 0.0, box), top)
+
+
+@pytest.mark.parametrize("length", [7.9, 8.0, 8.5, 12.1, 1e6])
+@pytest.mark.timeout(20)
+def test_a_box_longer_than_the_cell_holds_no_less(length):
+    """Atoms all along x: a box of at least the cell's 8 A holds an image of each, a shorter one does not."""
+    x = np.arange(0.0, 8.0, 0.05)
+    positions = np.column_stack((x, np.full_like(x, 1.0), np.full_like(x, 1.0)))
+    atoms = Atoms(f"Pt{len(x)}", positions=positions, cell=[[8, 0, 0], [4, 7, 0], [1, 2, 9]], pbc=True)
+    found = partition(atoms, 0.0, {"type": "box", "min": [0.32, 0.5, 0.5], "max": [0.32 + length, 1.5, 1.5]})
+    np.testing.assert_array_equal(found, np.mod(x - 0.32, 8.0) <= length)
+    assert found.all() == (length >= 8.0)
 
 
 def test_an_endless_box_of_no_avail():
