@@ -141,7 +141,7 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
 def co_on_pt111() -> Atoms:
     """CO upright on an atop site of a four-layer Pt(111) slab of 96 atoms, periodic in three dimensions."""
     slab = fcc111("Pt", (4, 6, 4), a=_A0, vacuum=8.0, orthogonal=True)
-    add_adsorbate(slab, Atoms("CO", positions=[[0, 0, 0], [0, 0, 1.15]]), 1.85, "ontop", offset=(1, 1))
+    add_adsorbate(slab, Atoms("CO", positions=[[0, 0, 0], [0, 0, 1.15]]), 1.85, "ontop", offset=(2, 2))
     slab.pbc = True
     return slab
 

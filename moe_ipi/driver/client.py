@@ -228,6 +228,9 @@ class Client:
         except MoEError:
             raise
         except Exception as error:
+            # What numba makes of a Ctrl-C that arrives inside compiled code.
+            if isinstance(error.__cause__, (KeyboardInterrupt, SystemExit)):
+                raise error.__cause__ from None
             reason = str(error).strip().splitlines()
             raise StructureError(
                 f"the forces cannot be computed: {type(error).__name__}: {reason[0] if reason else 'no message'}"

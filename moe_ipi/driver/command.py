@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from moe_ipi.config import load_config
 from moe_ipi.driver.client import Log, Server, log_to_stderr, run_client
@@ -42,7 +48,8 @@ def run_driver(
         log: receives one line of text at a time, without a line end.
 
     Returns:
-        The number of structures that were evaluated.
+        The number of structures that were evaluated.  SIGTERM and Ctrl-C close the connection such that i-PI hands the
+        structure to another driver; SIGTERM then ends the process with status 143.
 
     Raises:
         ConfigError: the config cannot be used, or no template is named.
@@ -62,4 +69,22 @@ def run_driver(
     server = Server(address=address, port=None if unix or shm else port, shm=shm, prefix=prefix)
     evaluator = Evaluator.from_config(loaded, template, device=device, compile=compile, log=log)
     evaluator.warm_up()
-    return run_client(server, evaluator, connect_timeout=connect_timeout, log=log)
+    with _sigterm_as_exit():
+        return run_client(server, evaluator, connect_timeout=connect_timeout, log=log)
+
+
+@contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that the client closes its connection in a way that i-PI survives."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -77,7 +77,7 @@ def add_zero_point(frame: Atoms, rng: np.random.Generator) -> None:
     """
     carbons = np.flatnonzero(frame.numbers == 6)
     oxygens = np.flatnonzero(frame.numbers == 8)
-    for c, o in zip(carbons, oxygens):
+    for c, o in zip(carbons, oxygens, strict=True):
         d = frame.get_distance(c, o, vector=True, mic=True)
         stretch = rng.normal(0.0, 0.05) * d / np.linalg.norm(d)
         frame.positions[c] -= 0.57 * stretch
