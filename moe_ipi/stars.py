@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from moe_ipi.experts.expert import FloatArray, IntArray
+from moe_ipi.jit import jit
 
 
-@numba.njit(cache=True, nogil=True)
+@jit()
 def select_edges(
     positions: FloatArray,
     cell: FloatArray,
@@ -56,7 +56,7 @@ def select_edges(
     return vectors[:n].copy(), owners[:n].copy(), others[:n].copy()
 
 
-@numba.njit(cache=True, nogil=True)
+@jit()
 def add_forces(
     forces: FloatArray,
     virial: FloatArray,

@@ -13,10 +13,10 @@ Rosato's; the others give CO its bond length and frequency and a weak bond to Pt
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from moe_ipi.experts.expert import Expert, FloatArray, Stars
+from moe_ipi.jit import jit
 
 _SPECIES = ("Pt", "C", "O")
 _SMOOTHING = 0.05  # eV
@@ -68,7 +68,7 @@ class PairModel(Expert):
         )
 
 
-@numba.njit(cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _terms(r, parameters, cutoff):
     """Repulsion, density and their derivatives at distance r."""
     a, xi, p, q, r0 = parameters
@@ -80,7 +80,7 @@ def _terms(r, parameters, cutoff):
     return phi * f, rho * f, phi * (df - p / r0 * f), rho * (df - 2.0 * q / r0 * f)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _evaluate(vectors, centers, center_types, neighbor_types, table, shifts, cutoff):
     n_edges = len(centers)
     energies = np.empty(len(center_types))

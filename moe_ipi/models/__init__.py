@@ -27,3 +27,23 @@ def pretrained(name: str) -> Path:
     if name not in available():
         raise ConfigError(f"there is no shipped pair '{name}'; there is: {', '.join(available()) or 'none'}")
     return path
+
+
+def find_config(name: str | Path) -> Path:
+    """The ``moe.toml`` that a user means by ``-c``: an existing file, else the name of a shipped pair.
+
+    Args:
+        name: path of a file, or the name of a shipped pair.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    if str(name) in available():
+        return pretrained(str(name))
+    raise ConfigError(
+        f"there is no config '{name}'; give the path of a moe.toml or the name of a shipped pair: "
+        f"{', '.join(available()) or 'none'}"
+    )
