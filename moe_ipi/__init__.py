@@ -15,20 +15,30 @@ if TYPE_CHECKING:
 
 __version__ = version("moe-ipi")
 
+__all__ = [
+    "Config",
+    "Evaluation",
+    "MoECalculator",
+    "MoEError",
+    "MoEPotential",
+    "__version__",
+    "load_config",
+    "pretrained",
+]
+
 _HOME = {
-    "Config": "moe_ipi.config",
-    "Evaluation": "moe_ipi.potential",
-    "MoECalculator": "moe_ipi.calculator",
-    "MoEError": "moe_ipi.errors",
-    "MoEPotential": "moe_ipi.potential",
-    "load_config": "moe_ipi.config",
-    "pretrained": "moe_ipi.models",
+    "Config": "config",
+    "Evaluation": "potential",
+    "MoECalculator": "calculator",
+    "MoEError": "errors",
+    "MoEPotential": "potential",
+    "load_config": "config",
+    "pretrained": "models",
 }
-__all__ = [*sorted(_HOME), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: the command line answers --help without loading torch.
     if name not in _HOME:
         raise AttributeError(f"module 'moe_ipi' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(f"moe_ipi.{_HOME[name]}"), name)

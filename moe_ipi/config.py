@@ -103,7 +103,7 @@ class BoxRule(_Table):
 
     @model_validator(mode="after")
     def _ordered(self) -> BoxRule:
-        if any(lo > hi for lo, hi in zip(self.min, self.max)):
+        if any(lo > hi for lo, hi in zip(self.min, self.max, strict=True)):
             raise ValueError("min must not be larger than max")
         return self
 
