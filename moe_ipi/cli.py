@@ -1,0 +1,150 @@
+"""The command ``moe-ipi``.  Each command's work is in a module of its own, imported when the command runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moe_ipi.errors import MoEError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Two-expert potentials for i-PI: one energy, exact forces, a fraction of the cost.",
+)
+
+ConfigOption = Annotated[
+    str, typer.Option("-c", "--config", metavar="FILE|NAME", help="A moe.toml, or the name of a shipped pair (pt-co).")
+]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N; default: as in the config.")]
+CompileOption = Annotated[
+    bool | None,
+    typer.Option("--compile/--no-compile", help="Compile the models with AOTInductor; default: as in the config."),
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"moe-ipi {version('moe-ipi')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    debug: Annotated[bool, typer.Option("--debug", help="Print the Python traceback of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+_debug = False
+
+
+@app.command()
+def driver(
+    config: ConfigOption,
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            help="Structure that i-PI starts from: species and their order; default: 'template' of the config."
+        ),
+    ] = None,
+    unix: Annotated[bool, typer.Option("-u", "--unix", help="Connect to a UNIX socket.")] = False,
+    address: Annotated[
+        str, typer.Option("-a", "--address", help="Host, or name of the UNIX socket: i-PI's <address>.")
+    ] = "localhost",
+    port: Annotated[int, typer.Option("-p", "--port", help="TCP port: i-PI's <port>.")] = 65535,
+    shm: Annotated[bool, typer.Option("--shm", help="For <ffsocket mode='shm'>.")] = False,
+    prefix: Annotated[
+        str, typer.Option("-S", "--sockets-prefix", help="Prefix of UNIX sockets, as for i-pi -S.")
+    ] = "/tmp/ipi_",
+    device: DeviceOption = None,
+    compile: CompileOption = None,
+    connect_timeout: Annotated[
+        float, typer.Option(min=0.0, help="Seconds during which an i-PI that does not listen yet is waited for.")
+    ] = 60.0,
+) -> None:
+    """Serve forces to an i-PI that runs somewhere."""
+    from moe_ipi.driver.command import run_driver
+    from moe_ipi.models import find_config
+
+    run_driver(
+        find_config(config),
+        template,
+        unix=unix,
+        address=address,
+        port=port,
+        shm=shm,
+        prefix=prefix,
+        device=device,
+        compile=compile,
+        connect_timeout=connect_timeout,
+    )
+
+
+@app.command()
+def run(
+    input: Annotated[Path, typer.Argument(metavar="INPUT.xml", help="i-PI's input, or a RESTART or checkpoint of it.")],
+    config: ConfigOption,
+    drivers: Annotated[int, typer.Option("-n", "--drivers", min=1, help="Number of local drivers.")] = 1,
+    device: DeviceOption = None,
+    compile: CompileOption = None,
+) -> None:
+    """Run i-PI and its drivers on this machine, together."""
+    from moe_ipi.models import find_config
+    from moe_ipi.simulation.launch import run_simulation
+
+    status = run_simulation(
+        input, find_config(config), n_drivers=drivers, directory=Path.cwd(), device=device, compile=compile
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(help="A folder for its files.")] = Path("moe-ipi-demo"),
+    steps: Annotated[
+        int | None, typer.Option(help="Number of time steps; default: what fits into two minutes.")
+    ] = None,
+) -> None:
+    """Path-integral dynamics of CO on Pt(111) with the shipped pair."""
+    from moe_ipi.demo import run_demo
+
+    run_demo(directory, steps)
+
+
+def main() -> None:
+    """Entry point: errors are one line on stderr and exit status 1; wrong options 2; Ctrl-C 130."""
+    try:
+        app(prog_name="moe-ipi")
+    except MoEError as error:
+        _fail(error, str(error))
+    except Exception as error:
+        text = " ".join(str(error).split()) or "no message"
+        name = type(error).__name__
+        _fail(error, f"unexpected {name}: {text[:300]}; run moe-ipi --debug {_command()}... for the traceback")
+
+
+def _command() -> str:
+    return " ".join(word for word in sys.argv[1:2] if not word.startswith("-")) + " "
+
+
+def _fail(error: Exception, line: str) -> None:
+    if _debug:
+        raise error
+    print(f"moe-ipi: error: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
