@@ -15,7 +15,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of nequip-train that holds the models ``sole_model`` and ``bulk`` (float32)."""
+    """A checkpoint of nequip-train that holds the models ``sole_model`` and ``bulk`` (float64)."""
     from tiny_models import train_two_models
 
     return train_two_models(tmp_path_factory.mktemp("training"))

@@ -66,11 +66,9 @@ def message_passing(cutoff: float = 4.0):
     )
 
 
-def two_models(seed: int, dtype: str):
+def two_models(seed: int):
     """A ModuleDict, as a training of several models leaves it in its checkpoint."""
-    return torch.nn.ModuleDict(
-        {"sole_model": allegro(seed, dtype=dtype), "bulk": allegro(seed + 1, cutoff=3.5, dtype=dtype)}
-    )
+    return torch.nn.ModuleDict({"sole_model": allegro(seed), "bulk": allegro(seed + 1, cutoff=3.5)})
 
 
 def co_on_pt(size=(2, 2, 3), rattle: float = 0.08, seed: int = 1) -> Atoms:
@@ -109,7 +107,7 @@ training_module:
   loss: {{_target_: nequip.train.EnergyForceLoss, coeffs: {{total_energy: 1.0, forces: 1.0}}}}
   val_metrics: {{_target_: nequip.train.EnergyForceMetrics}}
   optimizer: {{_target_: torch.optim.Adam, lr: 0.001}}
-  model: {{_target_: tiny_models.two_models, seed: 5, dtype: float32}}
+  model: {{_target_: tiny_models.two_models, seed: 5}}
 global_options: {{allow_tf32: false}}
 """
 
@@ -133,8 +131,8 @@ def train_two_models(folder: Path) -> Path:
 def run_nequip(module: str, *arguments: object) -> None:
     """Run a nequip command in a process of its own, with this folder importable."""
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); sys.argv[1:] = {[str(a) for a in arguments]!r}; "
-        f"from {module} import main; main()"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
+        f"sys.argv[1:] = {[str(a) for a in arguments]!r}; from {module} import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]

@@ -62,11 +62,13 @@ def test_checkpoint_and_package(kind, key, request):
     expert = load_nequip_model(path, key=key)
     assert expert.species == tiny_models.TYPE_NAMES
     assert expert.cutoff == (3.5 if key == "bulk" else 4.0)
-    assert_equals_calculator(expert, calc, 2e-6)
+    assert_equals_calculator(expert, calc, 1e-12)
 
 
 def test_unknown_key_is_named(checkpoint):
-    with pytest.raises(ModelError, match=r"holds the models sole_model, bulk; set experts\.complex\.key .*got 'surface'"):
+    with pytest.raises(
+        ModelError, match=r"holds the models sole_model, bulk; set experts\.complex\.key .*got 'surface'"
+    ):
         load_nequip_model(checkpoint, key="surface", name="complex")
 
 
@@ -168,8 +170,8 @@ def test_compiled_model_is_cached_and_equal(package, tmp_path, monkeypatch, capf
     eager = everywhere(load_nequip_model(package, key="bulk"), atoms)
     for expert in (compiled, again, direct):
         out = everywhere(expert, atoms)
-        assert np.allclose(out.atom_energies, eager.atom_energies, rtol=1e-6, atol=0)
-        assert np.allclose(out.forces, eager.forces, rtol=0, atol=2e-6 * max(np.abs(eager.forces).max(), 1.0))
+        assert np.allclose(out.atom_energies, eager.atom_energies, rtol=1e-12, atol=0)
+        assert np.allclose(out.forces, eager.forces, rtol=0, atol=1e-11 * max(np.abs(eager.forces).max(), 1.0))
     empty = Stars(np.zeros((0, 3)), np.zeros(0, int), np.array([1]), np.zeros(0, int))
     assert compiled.evaluate(empty)[0] == [tiny_models.SHIFTS["C"]]
 
@@ -188,7 +190,7 @@ def test_artifacts_of_nequip_compile(package, tmp_path, target):
     arguments = (package, artifact, "--mode", "aotinductor", "--device", "cpu", "--target", target)
     tiny_models.run_nequip("nequip.scripts.compile", *arguments)
     expert = load_nequip_model(artifact)
-    assert_equals_calculator(expert, NequIPCalculator._from_saved_model(package), 2e-6)
+    assert_equals_calculator(expert, NequIPCalculator._from_saved_model(package), 1e-11)
 
 
 @pytest.mark.slow
