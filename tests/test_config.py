@@ -65,7 +65,8 @@ below = 9
 
 def test_paths_are_relative_to_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir("/")
-    text = 'template = "init.xyz"\n[experts.complex]\npath = "a.nequip.zip"\n[experts.bulk]\npath = "/b.ckpt"\nkey = "bulk"\n'
+    text = 'template = "init.xyz"\n[experts.complex]\npath = "a.nequip.zip"\n'
+    text += '[experts.bulk]\npath = "/b.ckpt"\nkey = "bulk"\n'
     config = load(tmp_path, text + REGIONS)
     assert config.experts.complex.path == tmp_path / "a.nequip.zip"
     assert config.experts.bulk.path == Path("/b.ckpt")
