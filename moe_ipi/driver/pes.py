@@ -16,13 +16,14 @@ from moe_ipi.config import load_config
 from moe_ipi.driver.evaluator import Evaluator
 from moe_ipi.driver.protocol import FloatArray, Result
 from moe_ipi.errors import ConfigError, MoEError
+from moe_ipi.models import find_config
 
 
 class MoEDriver(Dummy_driver):
     """A two-expert potential behind i-PI's PES interface.
 
     Args:
-        config: path of the ``moe.toml``.
+        config: path of the ``moe.toml``, or the name of a shipped pair.
         template: file of the structure i-PI starts from; taken from the config if not given.
         device: overrides ``compute.device`` of the config.
         compile: overrides ``compute.compile`` of the config.
@@ -55,7 +56,7 @@ class MoEDriver(Dummy_driver):
     def _load(self, config: str | None, template: str | None, device: str | None, compile: bool | None) -> Evaluator:
         if config is None:
             raise ConfigError("the PES needs its config: -o config=moe.toml,template=init.xyz")
-        loaded = load_config(config)
+        loaded = load_config(find_config(config))
         template = template if template is not None else loaded.template
         if template is None:
             raise ConfigError(

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111
-from moe_ipi.regions.partitioner import Partitioner
 
+from moe_ipi.calculator import MoECalculator
 from moe_ipi.config import Config, load_config
 from moe_ipi.driver.client import Server, run_client
 from moe_ipi.driver.evaluator import Evaluator
 from moe_ipi.potential import MoEPotential
+from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.units import HARTREE
 
 TIMEOUT = 60.0
@@ -171,6 +172,13 @@ class Case:
                 written = np.array(extras[b][2 * k + 1].split(), float)
                 expected = np.concatenate([[assignment.sum()], assignment, direct.atom_energies[b]])
                 np.testing.assert_allclose(written, expected, rtol=1e-10)
+        calculator = MoECalculator.from_config(self.folder / "moe.toml")
+        calculator.set_assignment(assignment)
+        last = Atoms(self.atoms.symbols, positions[-1, 0], cell=cell, pbc=True, calculator=calculator)
+        np.testing.assert_allclose(properties[-1, 1], last.get_potential_energy(), rtol=1e-10)
+        np.testing.assert_allclose(forces[-1, 0], last.get_forces(), rtol=0, atol=1e-10 * abs(forces).max())
+        stress = -direct.virials[0] / last.get_volume()  # direct equals what i-PI wrote, see above
+        np.testing.assert_allclose(last.get_stress(voigt=False), stress, rtol=0, atol=1e-10 * abs(stress).max())
         assert np.ptp(positions, axis=0).max() > 1e-4  # it moved, so that later steps test something
 
 

@@ -1,7 +1,9 @@
 """`moe-ipi driver` as a user meets it when something is wrong."""
 
+import signal
+
 import pytest
-from driver_runs import Case, DriverThread, cli, ipi, wait_for, write_ipi_xyz
+from driver_runs import MOE_TOML, Case, DriverThread, cli, ipi, wait_for, wait_until, write_ipi_xyz
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,26 @@ def test_command_reports_a_wrong_template(case: Case) -> None:
         wait_for(server)
         good.finish()
     case.check_outputs(beads=1, steps=3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_driver_leaves_the_run_to_the_other(case: Case, number: signal.Signals) -> None:
+    """Also: the config may name the template."""
+    (case.folder / "with_template.toml").write_text('template = "init.xyz"\n' + MOE_TOML)
+    props = case.folder / "out.props"
+    with (
+        ipi(case, case.write_input(case.ffsocket(), beads=2, steps=1500)) as server,
+        cli(case, "-c", "with_template.toml", "-u", "-a", case.name) as driver,
+    ):
+        wait_until(lambda: props.exists() and props.stat().st_size > 3000)
+        other = DriverThread(case.unix, case.evaluator())
+        driver.send_signal(number)
+        output = wait_for(driver, status=None)
+        assert "Traceback" not in output
+        assert server.poll() is None  # the run was not over
+        server.send_signal(signal.SIGTERM)  # i-PI writes its RESTART and says EXIT
+        wait_for(server)
+        assert other.finish() > 0
 
 
 def assert_one_error(output: str, message: str) -> None:
