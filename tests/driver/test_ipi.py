@@ -1,6 +1,7 @@
 """Real i-PI runs with every kind of exchange; all numbers that i-PI writes are checked."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,17 @@ def test_parameters_reach_the_driver_and_do_no_harm(case: Case) -> None:
     case.check_outputs(beads=2, steps=3)
 
 
-@pytest.mark.parametrize("mode", ["unix", "inet", "shm"])
-def test_two_drivers_by_hand(case: Case, mode: str) -> None:
-    """Plain i-pi and two `moe-ipi driver` processes, which start before i-PI and wait for it."""
+@pytest.mark.parametrize(("mode", "number"), [("unix", 2), ("inet", 1), ("shm", 1)])
+def test_drivers_by_hand(case: Case, mode: str, number: int) -> None:
+    """Plain i-pi and `moe-ipi driver` processes, which start before i-PI and wait for it."""
     port = free_port()
     where = {"unix": ("-u", "-a", case.name), "inet": ("-p", str(port)), "shm": ("--shm", "-a", case.name)}
     arguments = ("-c", "moe.toml", "--template", "init.xyz", *where[mode])
-    with cli(case, *arguments) as first, cli(case, *arguments) as second:
+    with ExitStack() as stack:
+        drivers = [stack.enter_context(cli(case, *arguments)) for _ in range(number)]
         with ipi(case, case.write_input(case.ffsocket(mode, port=port), beads=4, steps=6)) as server:
             wait_for(server)
-        for driver in (first, second):
+        for driver in drivers:
             output = wait_for(driver)
             assert "assignment: " in output and "frozen" in output
             assert "the server said EXIT" in output
@@ -81,10 +83,9 @@ def test_ffdirect(case: Case, batch_size: int) -> None:
     case.check_outputs(beads=2, steps=3)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_py_driver(case: Case, batch_size: int) -> None:
+def test_py_driver(case: Case) -> None:
     """i-PI's own driver script with our PES file; it does not wait for i-PI, so it starts second."""
-    input = case.write_input(case.ffsocket(options=f"<batch_size>{batch_size}</batch_size>"), beads=2)
+    input = case.write_input(case.ffsocket(options="<batch_size>2</batch_size>"), beads=2)
     program = Path(sys.executable).with_name("i-pi-py_driver")
     options = ("-u", "-a", case.name, "-m", "custom", "-P", PES, "-o", "config=moe.toml,template=init.xyz")
     with ipi(case, input) as server:
