@@ -101,12 +101,9 @@ def run(
     compile: CompileOption = None,
 ) -> None:
     """Run i-PI and its drivers on this machine, together."""
-    from moe_ipi.models import find_config
     from moe_ipi.simulation.launch import run_simulation
 
-    status = run_simulation(
-        input, find_config(config), n_drivers=drivers, directory=Path.cwd(), device=device, compile=compile
-    )
+    status = run_simulation(input, config, n_drivers=drivers, directory=Path.cwd(), device=device, compile=compile)
     raise typer.Exit(status)
 
 

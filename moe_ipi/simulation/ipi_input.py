@@ -1,0 +1,170 @@
+"""What ``moe-ipi run`` must know of an i-PI input, read by i-PI itself so that it means what it means there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moe_ipi.driver.client import Server
+from moe_ipi.errors import MoEError
+
+if TYPE_CHECKING:
+    from ipi.engine.simulation import Simulation
+
+
+class InputError(MoEError):
+    """i-PI's input cannot be run by ``moe-ipi run``."""
+
+
+@dataclass(frozen=True)
+class IPIInput:
+    """The part of an i-PI input that concerns the drivers.
+
+    Attributes:
+        path: absolute path of the input, a RESTART or a checkpoint.
+        server: where i-PI will listen.
+        prefix: i-PI's prefix of output files.
+        step: the step the run starts from; 0 is a new run.
+        total_steps: the step at which it ends.
+        species: N labels, in i-PI's order of atoms.
+        positions: (N, 3), bohr: the first bead where all are the same, else the centroid.
+        cell: (3, 3), bohr, columns are lattice vectors.
+    """
+
+    path: Path
+    server: Server
+    prefix: str
+    step: int
+    total_steps: int
+    species: tuple[str, ...]
+    positions: NDArray[np.float64]
+    cell: NDArray[np.float64]
+
+
+class _Loaded(Exception):
+    """Carries the simulation out of i-PI's loader, before it opens files and sockets."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        super().__init__()
+        self.simulation = simulation
+
+
+def read_input(path: str | Path, directory: str | Path) -> IPIInput:
+    """Read an input without starting anything.
+
+    Args:
+        path: i-PI's input, a RESTART or a checkpoint.
+        directory: where i-PI will run; names of files in the input are relative to it.
+
+    Raises:
+        InputError: the file is missing, is no i-PI input, i-PI refuses it, or it does not have exactly one
+            ``<ffsocket>``.
+    """
+    path = Path(path).resolve()
+    _check_file(path)
+    simulation = _load(path, Path(directory))
+    server = _server(simulation, path)
+    if simulation.tsteps <= simulation.step:
+        raise InputError(
+            f"'{path.name}' has already run its {simulation.tsteps} steps; raise <total_steps> in it to continue"
+        )
+    system = simulation.syslist[0]
+    species = tuple(str(name) for name in system.beads.names)
+    for other in simulation.syslist[1:]:
+        if tuple(str(name) for name in other.beads.names) != species:
+            raise InputError(f"the systems of '{path.name}' have different atoms; drivers need the same atoms in all")
+    beads = np.array(system.beads.q, np.float64)
+    positions = beads[0] if (beads == beads[0]).all() else beads.mean(axis=0)
+    return IPIInput(
+        path=path,
+        server=server,
+        prefix=simulation.outtemplate.prefix or "moe-ipi",
+        step=int(simulation.step),
+        total_steps=int(simulation.tsteps),
+        species=species,
+        positions=positions.reshape(-1, 3),
+        cell=np.array(system.cell.h, np.float64),
+    )
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        what = "is not a file" if path.exists() else "does not exist"
+        raise InputError(f"the input '{path}' {what}; give the path of an i-PI input")
+    if path.suffix == ".json":
+        return
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' is not XML: {error}; correct it") from None
+    except OSError as error:
+        raise InputError(f"cannot read the input '{path}': {error.strerror or error}") from None
+    if root.tag != "simulation":
+        raise InputError(f"'{path}' is not an i-PI input: its root is <{root.tag}>, not <simulation>")
+
+
+def _load(path: Path, directory: Path) -> Simulation:
+    from ipi.engine.simulation import Simulation
+
+    def stop(simulation: Simulation) -> None:
+        raise _Loaded(simulation)
+
+    try:
+        # i-PI prints what it does; the same lines will stand in the log of the run.
+        with contextlib.chdir(directory), path.open() as file, contextlib.redirect_stdout(io.StringIO()):
+            Simulation.load_from_xml(file, post_init_hook=stop)
+    except _Loaded as loaded:
+        return loaded.simulation
+    except FileNotFoundError as error:
+        raise InputError(
+            f"'{path.name}' names the file '{error.filename}', which is not in '{directory}'; "
+            "run it in the folder where that file is, or correct the name"
+        ) from None
+    # i-PI raises anything for a wrong input, SystemExit included.
+    except (Exception, SystemExit) as error:
+        raise InputError(f"i-PI refuses '{path.name}': {one_line(error)}") from None
+    raise AssertionError("i-PI did not call the hook")
+
+
+def one_line(error: BaseException) -> str:
+    """An exception of i-PI in one line."""
+    text = " ".join(str(error).split())[:300]
+    return text if isinstance(error, (ValueError, RuntimeError)) and text else f"{type(error).__name__}: {text}"
+
+
+def _server(simulation: Simulation, path: Path) -> Server:
+    fields = list(_forcefields(simulation.fflist.values()))
+    sockets = [ff.socket for ff in fields if hasattr(ff, "socket")]
+    if len(sockets) > 1:
+        raise InputError(
+            f"'{path.name}' has {len(sockets)} <ffsocket>s and 'moe-ipi run' serves one: run it with i-pi and start "
+            "'moe-ipi driver' by hand for each"
+        )
+    if not sockets:
+        kinds = ", ".join(sorted({type(ff).__name__.lower() for ff in fields})) or "no force field"
+        raise InputError(
+            f"'{path.name}' has no <ffsocket> but {kinds}, so it needs no drivers: run it with i-pi {path.name}"
+        )
+    socket = sockets[0]
+    unix = socket.mode in ("unix", "shm")
+    return Server(
+        address=socket.address,
+        port=None if unix else socket.port,
+        shm=socket.mode == "shm",
+        prefix=simulation.sockets_prefix,
+    )
+
+
+def _forcefields(fields: Any) -> Iterator[Any]:
+    for ff in fields:
+        yield ff
+        # Committees and other wrappers hold a list of force fields.
+        yield from _forcefields(getattr(ff, "fflist", ()))

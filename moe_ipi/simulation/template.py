@@ -1,0 +1,65 @@
+"""The drivers' template of a run: one file for all drivers, and for all continuations of the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moe_ipi.errors import StructureError
+from moe_ipi.simulation.ipi_input import InputError, IPIInput
+from moe_ipi.structure import read_template
+
+
+def prepare_template(run: IPIInput, directory: Path) -> tuple[Path, str]:
+    """Write ``PREFIX.template.xyz``, or find the one of the run that is continued.
+
+    The drivers compute the frozen assignment from its positions.  A continued run must keep the assignment, or its
+    Hamiltonian would change, so the positions that a new run starts from are kept in this file.
+
+    Args:
+        run: the input.
+        directory: where i-PI runs.
+
+    Returns:
+        The file, and a line for the user (empty for a new run).
+
+    Raises:
+        StructureError: the structure cannot be a template (an unknown element, for example).
+        InputError: the file cannot be written.
+    """
+    path = directory / f"{run.prefix}.template.xyz"
+    symbols = _symbols(run)
+    line = ""
+    if run.step > 0:
+        if path.is_file() and read_template(path).get_chemical_symbols() == symbols:
+            return path, f"continues with the assignment of the run it continues ({path.name})"
+        line = (
+            f"there is no {path.name} of the same atoms: the assignment is computed anew, from the RESTART's positions"
+        )
+    _write(run, path)
+    return path, line
+
+
+def _symbols(run: IPIInput) -> list[str]:
+    from ase.data import atomic_numbers
+
+    labels = ["H" if label == "D" else label for label in run.species]
+    for index, label in enumerate(labels):
+        if label not in atomic_numbers or label == "X":
+            raise StructureError(
+                f"the label '{label}' of atom {index} (counted from 0) in '{run.path.name}' is not an element; correct it"
+            )
+    return labels
+
+
+def _write(run: IPIInput, path: Path) -> None:
+    # In i-PI's units with all digits: a distance that equals the radius of the regions stays what i-PI has.
+    comment = "# positions{atomic_unit} cell{atomic_unit}"
+    if run.cell.any():
+        comment = (
+            f"# CELL(H): {' '.join(f'{x:.17e}' for x in run.cell.ravel())} positions{{atomic_unit}} cell{{atomic_unit}}"
+        )
+    rows = (f"{s} {x:.17e} {y:.17e} {z:.17e}" for s, (x, y, z) in zip(run.species, run.positions, strict=True))
+    try:
+        path.write_text("\n".join([str(len(run.species)), comment, *rows]) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write '{path}': {error.strerror or error}") from None
