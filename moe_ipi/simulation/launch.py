@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -134,6 +135,12 @@ def _threads(config: Config, n_drivers: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // n_drivers))}
 
 
+def _step_of(restart: Path) -> str:
+    """The number of steps that were done when a RESTART was written."""
+    found = re.search(r"<step>\s*(\d+)\s*</step>", restart.read_text(encoding="utf-8", errors="replace"))
+    return found.group(1) if found else "0"
+
+
 class _Run:
     """The children of one run, and what is known of them."""
 
@@ -181,8 +188,10 @@ class _Run:
         restart = self._folder / "RESTART"
         written = restart.is_file() and restart.stat().st_mtime >= start_date - 1.0
         if self._signal is not None:
-            where = f"stopped after step {self._status.step}"
-            self._say(f"{where}; to continue: {again}" if written else f"{where}; i-PI has written no RESTART")
+            if written:
+                self._say(f"stopped; RESTART is at step {_step_of(restart)}; to continue: {again}")
+            else:
+                self._say("stopped; i-PI has written no RESTART")
             return 130
         if failure:
             raise SimulationError(f"{failure}; {'RESTART is written' if written else 'i-PI has written no RESTART'}")

@@ -74,6 +74,7 @@ class Display:
         self._start = self._last = time.monotonic()
         self._first_step = self._last_step = status.step
         self._last_phase = ""
+        self._moving: tuple[float, int] | None = None
         self._bar: Progress | None = None
         if console.is_terminal:
             columns: list[ProgressColumn] = [
@@ -107,11 +108,16 @@ class Display:
                 self._last, self._last_phase = now, phase
                 self.line(phase)
             return
+        # Loading and the first step take longer than what follows: the time left is counted from the first report.
+        self._moving = self._moving or (now, status.step)
+        since, first = self._moving
+        if status.step == first and status.step < status.total:
+            return
         due = now - self._last > max(self.interval, (now - self._start) / 10)
         tenth = (status.total - self._first_step) / 10
         if (status.step - self._last_step >= tenth and now - self._last > 1.0) or due:
             self._last, self._last_step = now, status.step
-            left = (now - self._start) / (status.step - self._first_step) * (status.total - status.step)
+            left = (now - since) / max(status.step - first, 1) * (status.total - status.step)
             self.line(f"step {status.step}/{status.total}, {duration(left)} left, {status}".rstrip(", "))
 
     def line(self, text: str) -> None:

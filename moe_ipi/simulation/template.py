@@ -32,9 +32,7 @@ def prepare_template(run: IPIInput, directory: Path) -> tuple[Path, str]:
     if run.step > 0:
         if path.is_file() and read_template(path).get_chemical_symbols() == symbols:
             return path, f"continues with the assignment of the run it continues ({path.name})"
-        line = (
-            f"there is no {path.name} of the same atoms: the assignment is computed anew, from the RESTART's positions"
-        )
+        line = f"there is no {path.name} of the same atoms: the assignment is computed anew, from {run.path.name}"
     _write(run, path)
     return path, line
 
@@ -45,9 +43,8 @@ def _symbols(run: IPIInput) -> list[str]:
     labels = ["H" if label == "D" else label for label in run.species]
     for index, label in enumerate(labels):
         if label not in atomic_numbers or label == "X":
-            raise StructureError(
-                f"the label '{label}' of atom {index} (counted from 0) in '{run.path.name}' is not an element; correct it"
-            )
+            what = f"the label '{label}' of atom {index} (counted from 0) in '{run.path.name}'"
+            raise StructureError(f"{what} is not an element; correct it")
     return labels
 
 
