@@ -23,12 +23,11 @@ from moe_ipi.errors import ModelError
 
 def cache_folder() -> Path:
     """Where compiled models are kept: ``$MOE_IPI_CACHE_DIR``, or the user's cache folder."""
-    return Path(os.environ.get("MOE_IPI_CACHE_DIR") or platformdirs.user_cache_dir("moe-ipi"))
+    folder = Path(os.environ.get("MOE_IPI_CACHE_DIR") or platformdirs.user_cache_dir("moe-ipi"))
+    return folder.expanduser().absolute()
 
 
-def compiled_model(
-    path: Path, *, key: str | None, name: str, device: str, check: Callable[[], object] = lambda: None
-) -> Path:
+def compiled_model(path: Path, *, key: str | None, name: str, device: str, check: Callable[[], str]) -> Path:
     """The AOTInductor artifact of a model file, compiled now if it is not in the cache.
 
     Two processes that ask for the same artifact compile it once.
@@ -38,7 +37,7 @@ def compiled_model(
         key: the model's name in a file that holds several.
         name: what to call the expert in messages.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
-        check: called before anything is compiled; raises if the model is not worth it.
+        check: called before anything is compiled; raises if the model cannot serve, and returns its name in the file.
 
     Raises:
         ModelError: there is no C++ compiler, or the compilation failed.
@@ -53,8 +52,7 @@ def compiled_model(
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(str(target) + ".lock"):
             if not target.exists():
-                check()
-                _compile(path, target, key=key, name=name, device=device)
+                _compile(path, target, key=check(), name=name, device=device)
     except OSError as error:
         raise ModelError(
             f"cannot write compiled models to {folder}: {error.strerror or error}; "
@@ -89,13 +87,13 @@ def _cpu() -> str:
         return platform.machine() + torch.backends.cpu.get_cpu_capability()
 
 
-def _compile(path: Path, target: Path, *, key: str | None, name: str, device: str) -> None:
+def _compile(path: Path, target: Path, *, key: str, name: str, device: str) -> None:
     console = Console(stderr=True)
     message = f"compiling the {name} expert for {device} (once; one to three minutes)"
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         artifact = Path(scratch) / "model.nequip.pt2"
-        command = [sys.executable, "-m", "moe_ipi.experts.compile_job", str(path), str(artifact), "--device", device]
-        command += ["--key", key] if key is not None else []
+        command = [sys.executable, "-m", "moe_ipi.experts.compile_job", str(path.absolute()), str(artifact)]
+        command += ["--device", device, "--key", key]
         if not console.is_terminal:
             console.print(f"moe-ipi: {message}", highlight=False)
         with console.status(f"moe-ipi: {message}"):

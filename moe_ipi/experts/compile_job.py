@@ -17,9 +17,8 @@ from nequip.scripts._compile_utils import (
     single_frame_batch_map_settings,
     single_frame_data_settings,
 )
-from nequip.train.lightning import _SOLE_MODEL_KEY as SOLE_MODEL_KEY
 
-from moe_ipi.experts.nequip_model import STAR_INPUTS, STAR_OUTPUTS, STAR_TARGET
+from moe_ipi.experts.artifacts import STAR_INPUTS, STAR_OUTPUTS, STAR_TARGET
 
 
 def _with_vectors(data: AtomicDataDict.Type) -> AtomicDataDict.Type:
@@ -30,8 +29,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("artifact")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--key", default=SOLE_MODEL_KEY)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--key", required=True)
     args = parser.parse_args()
     register_compile_targets(
         {

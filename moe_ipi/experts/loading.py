@@ -28,6 +28,6 @@ def load_expert(config: ModelExpert | PairExpert, *, name: str, device: str = "c
     """
     if isinstance(config, PairExpert):
         return PairModel(config.parameters)
-    from moe_ipi.experts.nequip_model import load_nequip_model  # torch is slow to import
+    from moe_ipi.experts.model_files import load_nequip_model  # torch is slow to import
 
     return load_nequip_model(config.path, key=config.key, name=name, device=device, compile=compile)

@@ -10,7 +10,8 @@ from nequip.integrations.utils import basic_transforms
 
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.expert import Stars
-from moe_ipi.experts.nequip_model import expert_from_module, load_nequip_model
+from moe_ipi.experts.model_files import load_nequip_model
+from moe_ipi.experts.nequip_model import expert_from_module
 from moe_ipi.potential import MoEPotential, evaluate_in_chunks
 
 
@@ -184,7 +185,7 @@ def test_compiling_without_a_compiler(package, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["pair_nequip", "ase", "batch"])
+@pytest.mark.parametrize("target", ["pair_nequip", "pair_allegro", "ase", "batch"])
 def test_artifacts_of_nequip_compile(package, tmp_path, target):
     artifact = tmp_path / "model.nequip.pt2"
     arguments = (package, artifact, "--mode", "aotinductor", "--device", "cpu", "--target", target)

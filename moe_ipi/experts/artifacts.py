@@ -1,0 +1,129 @@
+"""Models compiled with AOTInductor as experts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from nequip.data import AtomicDataDict as Keys
+from nequip.nn import graph_model
+from nequip.utils.global_state import set_global_state
+
+from moe_ipi.errors import ModelError
+from moe_ipi.experts.locality import check_strictly_local
+from moe_ipi.experts.nequip_model import NequipExpert, StarFunction, Tensor, open_graph
+from moe_ipi.experts.quiet import one_line, quiet
+
+#: What a model compiled by this package takes and returns (see ``compile_job``).
+STAR_INPUTS = [Keys.POSITIONS_KEY, Keys.EDGE_VECTORS_KEY, Keys.EDGE_INDEX_KEY, Keys.ATOM_TYPE_KEY]
+STAR_OUTPUTS = [Keys.PER_ATOM_ENERGY_KEY, Keys.EDGE_FORCE_KEY]
+STAR_TARGET = "moe_ipi"
+
+# What an artifact of nequip-compile must ask for, may ask for, and must give (targets pair_nequip,
+# pair_allegro, ase, batch).
+_GRAPH_NEEDED = {Keys.POSITIONS_KEY, Keys.EDGE_INDEX_KEY, Keys.ATOM_TYPE_KEY}
+_GRAPH_GIVEN = _GRAPH_NEEDED | {Keys.CELL_KEY, Keys.EDGE_CELL_SHIFT_KEY, Keys.BATCH_KEY, Keys.NUM_NODES_KEY}
+_GRAPH_OUTPUTS = {Keys.PER_ATOM_ENERGY_KEY, Keys.FORCE_KEY}
+
+
+def load_artifact(path: Path, name: str, device: torch.device) -> NequipExpert:
+    """An expert from a ``*.nequip.pt2`` file.
+
+    Args:
+        path: compiled by ``nequip-compile``, or by this package.
+        name: what to call the expert in messages.
+        device: must be the one it was compiled for.
+
+    Raises:
+        ModelError: it cannot be loaded here, or was compiled for a target that gives no forces per atom.
+    """
+    from nequip.model.inference_models import load_aotinductor_model
+
+    try:
+        with quiet():
+            set_global_state()
+            model, metadata = load_aotinductor_model(str(path), device)
+    except Exception as error:
+        raise ModelError(
+            f"cannot load the compiled {name} expert {path}: {one_line(error)}; compile it again with this "
+            "version of torch on this machine"
+        ) from None
+    inputs, outputs = list(model.input_keys), list(model.output_keys)
+    if inputs == STAR_INPUTS:
+        function = _star_artifact(model)
+    elif _GRAPH_NEEDED <= set(inputs) <= _GRAPH_GIVEN and set(outputs) >= _GRAPH_OUTPUTS:
+        function = _graph_artifact(model, batched=Keys.BATCH_KEY in inputs)
+    else:
+        raise ModelError(
+            f"{path} was compiled {_target_name(inputs, outputs)}, which cannot serve as an expert (inputs "
+            f"{' '.join(inputs)}; outputs {' '.join(outputs)}); compile it with: nequip-compile --target pair_nequip"
+        )
+    expert = NequipExpert(function, metadata[graph_model.TYPE_NAMES_KEY], metadata[graph_model.R_MAX_KEY], device, name)
+    if inputs != STAR_INPUTS:  # a star artifact was checked before it was compiled
+        batched = Keys.BATCH_KEY in inputs
+
+        def on_graph(positions: Tensor, edge_index: Tensor, types: Tensor) -> Tensor:
+            return _run_graph(model, positions, edge_index, types, batched)[Keys.PER_ATOM_ENERGY_KEY]
+
+        check_strictly_local(expert, on_graph)
+    return expert
+
+
+def _target_name(inputs: list[str], outputs: list[str]) -> str:
+    from nequip.scripts._compile_utils import COMPILE_TARGET_DICT
+
+    names = [k for k, v in COMPILE_TARGET_DICT.items() if (list(v["input"]), list(v["output"])) == (inputs, outputs)]
+    return f"for the target {names[0]}" if names else "for no target that is known here"
+
+
+def _star_artifact(model: Any) -> StarFunction:
+    def on_stars(vectors: Tensor, edge_index: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        out = model(
+            {
+                # Only their number is used: it tells the model how many nodes there are.
+                Keys.POSITIONS_KEY: vectors.new_zeros((len(types), 3)),
+                Keys.EDGE_VECTORS_KEY: vectors,
+                Keys.EDGE_INDEX_KEY: edge_index,
+                Keys.ATOM_TYPE_KEY: types,
+            }
+        )
+        return out[Keys.PER_ATOM_ENERGY_KEY], out[Keys.EDGE_FORCE_KEY]
+
+    return on_stars
+
+
+def _graph_artifact(model: Any, batched: bool) -> StarFunction:
+    """Stars for an artifact that takes positions: every centre at the origin, every edge its own ghost."""
+
+    def on_stars(vectors: Tensor, edge_index: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        n_nodes, n_edges = len(types), len(vectors)
+        positions = torch.cat([vectors.new_zeros((n_nodes, 3)), vectors])
+        ghosts = torch.arange(n_nodes, n_nodes + n_edges, device=vectors.device)
+        out = _run_graph(
+            model,
+            positions,
+            torch.stack([edge_index[0], ghosts]),
+            torch.cat([types, types[edge_index[1]]]),
+            batched,
+        )
+        return out[Keys.PER_ATOM_ENERGY_KEY][:n_nodes], -out[Keys.FORCE_KEY][n_nodes:]
+
+    return on_stars
+
+
+def _run_graph(model: Any, positions: Tensor, edge_index: Tensor, types: Tensor, batched: bool) -> dict[str, Tensor]:
+    if not batched:
+        return model(open_graph(positions, edge_index, types))
+    # The batch target wants two frames at least: the second one is a pair of atoms of type 0.
+    n = len(positions)
+    pair = torch.tensor([[n, n + 1], [n + 1, n]], device=positions.device)
+    data = open_graph(
+        torch.cat([positions, positions.new_tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])]),
+        torch.cat([edge_index, pair], dim=1),
+        torch.cat([types, types.new_zeros(2)]),
+    )
+    data[Keys.CELL_KEY] = data[Keys.CELL_KEY].repeat(2, 1, 1)
+    data[Keys.NUM_NODES_KEY] = types.new_tensor([n, 2])
+    data[Keys.BATCH_KEY] = torch.repeat_interleave(types.new_tensor([0, 1]), data[Keys.NUM_NODES_KEY])
+    return {k: v[:n] if k in (Keys.PER_ATOM_ENERGY_KEY, Keys.FORCE_KEY) else v for k, v in model(data).items()}
