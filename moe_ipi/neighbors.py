@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from vesin import NeighborList
 
 from moe_ipi.errors import StructureError
 
@@ -218,6 +217,9 @@ def full_list(positions: FloatArray, cell: FloatArray, pbc: tuple[bool, bool, bo
     Raises:
         StructureError: the cell is singular or has collapsed.
     """
+    # Imported here because it imports torch, and reading a structure or checking rules needs none of it.
+    from vesin import NeighborList
+
     periodic = np.array(pbc)
     box = completed_cell(cell, pbc)
     count = len(positions)

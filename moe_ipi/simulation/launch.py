@@ -196,9 +196,11 @@ class _Run:
         if failure:
             raise SimulationError(f"{failure}; {'RESTART is written' if written else 'i-PI has written no RESTART'}")
         seconds = time.monotonic() - start
-        done = self._status.step - self._input.step
-        ending = "" if self._status.step >= self._status.total else f" ({self._end_message()}; to continue: {again})"
-        self._say(f"{done} steps in {duration(seconds)}, {self._status}".rstrip(", ") + ending)
+        last = self._status.step
+        if last < self._status.total and not self._end.get("finished"):
+            last = int(_step_of(restart)) if written else last
+            self._say(f"i-PI ended the run early ({self._end_message()}); to continue: {again}")
+        self._say(f"{last - self._input.step} steps in {duration(seconds)}, {self._status}".rstrip(", "))
         return 0
 
     def _start(self, children: list[Child]) -> threading.Thread:
@@ -285,8 +287,11 @@ class _Run:
         return ""
 
     def _end_message(self) -> str:
-        text = (self._end or {}).get("end", "")
-        return text.split(":", 1)[-1].strip().rstrip(".") or "it ended early"
+        if (self._folder / "EXIT").exists():
+            return "there is a file EXIT: remove it"
+        text = self._end["end"].split(":", 1)[-1].strip().rstrip(".")
+        # What i-PI says also when its <total_time> is over.
+        return f"see {self._server.log.name}" if text == "Exiting cleanly" else text
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

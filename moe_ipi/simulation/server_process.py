@@ -1,8 +1,8 @@
 """The i-PI process of ``moe-ipi run``: runs i-PI, reports on it, and makes sure that it can always be stopped.
 
 Started as ``python -m moe_ipi.simulation.server_process INPUT FD``.  Writes one JSON object per line to the inherited
-file descriptor FD: ``{"step": ...}`` while it runs, ``{"end": message, "status": ...}`` when i-PI begins to stop,
-``{"error": reason}`` when it fails.  Ends the run, with a RESTART, when its standard input is closed.
+file descriptor FD: ``{"step": ...}`` while it runs, ``{"end": message, "status": ...}`` when i-PI begins to stop (the
+first one counts), ``{"error": reason}`` when it fails.  Ends the run, with a RESTART, when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ def run_ipi(path: str, reporter: Reporter) -> None:
         reporter.error(f"i-PI failed: {one_line(error)}")
         softexit.cleanup("restartable", "an exception ended the run.")
         _exit(1)
+    reporter.emit(end=simulation.exit_message, status=simulation.exit_status, finished=simulation.finished)
     softexit.trigger(status=simulation.exit_status, message=simulation.exit_message)
 
 

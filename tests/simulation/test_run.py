@@ -1,0 +1,47 @@
+"""`moe-ipi run` to its end: every kind of socket; all numbers that i-PI writes are checked."""
+
+import socket
+
+import numpy as np
+from driver_runs import Case, free_port, wait_for
+from runs import children, run, step_of_restart, wait_for_steps
+
+from moe_ipi.structure import read_template
+
+
+def test_path_integrals_with_two_drivers(case: Case) -> None:
+    with run(case, case.write_input(case.ffsocket(), beads=4), "-c", "moe.toml", "-n", "2") as parent:
+        output = wait_for(parent)
+        assert not children(case)
+    case.check_outputs(beads=4, steps=3)
+    last = output.splitlines()[-1]
+    assert last.startswith("3 steps in ") and "meV/atom" in last and "3 complex + 7 bulk atoms" in last
+    for k in (1, 2):
+        assert "structures evaluated" in (case.folder / f"out.driver-{k}.log").read_text()
+    template = read_template(case.folder / "out.template.xyz")
+    np.testing.assert_array_equal(template.positions, read_template(case.template).positions)
+
+
+def test_inet_in_batches(case: Case) -> None:
+    socket = case.ffsocket("inet", port=free_port(), options="<batch_size>2</batch_size>")
+    with run(case, case.write_input(socket, beads=4), "-c", "moe.toml") as parent:
+        wait_for(parent)
+    case.check_outputs(beads=4, steps=3)
+
+
+def test_shared_memory(case: Case) -> None:
+    with run(case, case.write_input(case.ffsocket("shm"), mode="npt"), "-c", "moe.toml") as parent:
+        wait_for(parent)
+    case.check_outputs(beads=1, steps=3)
+
+
+def test_an_abandoned_socket_file_is_removed_and_an_exit_file_is_an_end(case: Case) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(case.unix.path)
+    with run(case, case.write_input(case.ffsocket(), steps=100_000), "-c", "moe.toml") as parent:
+        wait_for_steps(case, parent, 3)
+        (case.folder / "EXIT").touch()
+        output = wait_for(parent)
+    assert "which a killed run had left" in output
+    assert "ended the run early (there is a file EXIT: remove it); to continue: moe-ipi run RESTART" in output
+    assert output.splitlines()[-1].startswith(f"{step_of_restart(case)} steps in ")

@@ -1,0 +1,139 @@
+"""`moe-ipi run` stops: asked to, or because a part of it failed. A RESTART stays, and no process."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from driver_runs import Case, wait_for, wait_until
+from runs import assert_one_error, children, column, run, step_of_restart, steps, wait_for_steps
+
+from moe_ipi.simulation.ipi_input import read_input
+from moe_ipi.simulation.template import prepare_template
+from moe_ipi.structure import read_template
+
+
+def endless(case: Case, beads: int = 1) -> Path:
+    """An input that does not end within a test, and that keeps all digits in its RESTART."""
+    return case.write_input(case.ffsocket(), beads=beads, steps=1_000_000)
+
+
+def test_ctrl_c_and_restart(case: Case) -> None:
+    with run(case, endless(case, beads=2), "-c", "moe.toml", "-n", "2") as parent:
+        wait_for_steps(case, parent, 5)
+        assert len(children(case)) == 3
+        parent.send_signal(signal.SIGINT)
+        output = wait_for(parent, status=130)
+        assert not children(case)
+    stopped = step_of_restart(case)
+    assert stopped >= 5
+    assert f"stopped; RESTART is at step {stopped}; to continue: moe-ipi run RESTART -c moe.toml -n 2" in output
+    assert not Path(case.unix.path).exists()
+    written = steps(case)
+    assert written == list(range(stopped + 1))
+
+    restart = case.folder / "RESTART"
+    text = restart.read_text()
+    assert "1000000" in text
+    restart.write_text(text.replace("1000000", f"{stopped + 4}"))
+    first_template = (case.folder / "out.template.xyz").read_bytes()
+    with run(case, "RESTART", "-c", "moe.toml", "-n", "2") as parent:
+        output = wait_for(parent)
+    assert "continues with the assignment of the run it continues (out.template.xyz)" in output
+    assert (case.folder / "out.template.xyz").read_bytes() == first_template
+    assert steps(case) == list(range(stopped + 5))
+    case.check_outputs(beads=2, steps=stopped + 4)
+    _check_restart_without_template(case)
+    # One Hamiltonian before and after: the total energy of this NVE run has no jump at the restart.
+    jumps = np.abs(np.diff(column(case, 1) + column(case, 2)))
+    assert jumps[stopped] < 5 * jumps[: stopped - 1].max()
+
+
+def _check_restart_without_template(case: Case) -> None:
+    """Without the first template the positions of the RESTART are taken, and the user is told."""
+    elsewhere = case.folder / "elsewhere"
+    elsewhere.mkdir()
+    text = (case.folder / "RESTART").read_text()
+    (elsewhere / "RESTART").write_text(
+        re.sub(r"<total_steps>.*</total_steps>", "<total_steps>9999</total_steps>", text)
+    )
+    path, line = prepare_template(read_input(elsewhere / "RESTART", elsewhere), elsewhere)
+    assert "the assignment is computed anew, from RESTART" in line
+    template = read_template(path)
+    assert template.get_chemical_symbols() == case.atoms.get_chemical_symbols()
+    np.testing.assert_allclose(template.cell.array, case.atoms.cell.array, atol=1e-9)
+    assert 1e-4 < np.abs(template.positions - case.atoms.positions).max() < 1.0
+
+
+def test_stopped_while_the_driver_hangs(case: Case) -> None:
+    with run(case, endless(case), "-c", "moe.toml") as parent:
+        wait_for_steps(case, parent, 3)
+        (driver,) = children(case, "cli")
+        os.kill(driver, signal.SIGSTOP)
+        parent.send_signal(signal.SIGTERM)
+        wait_for(parent, status=130)
+        assert not children(case)
+    assert step_of_restart(case) >= 3
+
+
+def test_stopped_before_the_first_force(case: Case) -> None:
+    """i-PI writes its first outputs, and so waits for forces that never come, while it holds back its own stop."""
+    with run(case, endless(case), "-c", "moe.toml") as parent:
+        wait_until(lambda: len(children(case)) == 2)
+        (driver,) = children(case, "cli")
+        os.kill(driver, signal.SIGSTOP)
+        wait_until(Path(case.unix.path).exists)
+        parent.send_signal(signal.SIGINT)
+        output = wait_for(parent, status=130)
+        assert not children(case)
+    assert "RESTART is at step 0" in output
+    assert step_of_restart(case) == 0
+
+
+def test_killed_driver(case: Case) -> None:
+    with run(case, endless(case, beads=2), "-c", "moe.toml", "-n", "2") as parent:
+        wait_for_steps(case, parent, 3)
+        os.kill(children(case, "cli")[0], signal.SIGKILL)
+        output = wait_for(parent, status=1)
+        assert not children(case)
+    assert_one_error(output, "it was killed by signal 9 (SIGKILL)")
+    assert "RESTART is written" in output and step_of_restart(case) >= 3
+
+
+def test_killed_ipi(case: Case) -> None:
+    with run(case, endless(case), "-c", "moe.toml") as parent:
+        wait_for_steps(case, parent, 3)
+        os.kill(children(case, "simulation")[0], signal.SIGKILL)
+        output = wait_for(parent, status=1)
+        assert not children(case)
+    assert_one_error(output, "i-PI failed: it was killed by signal 9 (SIGKILL)")
+
+
+def test_killed_parent(case: Case) -> None:
+    with run(case, endless(case), "-c", "moe.toml") as parent:
+        wait_for_steps(case, parent, 3)
+        parent.kill()
+        parent.wait()
+        wait_until(lambda: not children(case))
+    assert step_of_restart(case) >= 3
+
+
+@pytest.mark.parametrize("where", ["i-PI", "driver"])
+def test_failure_at_the_start(case: Case, where: str) -> None:
+    input = endless(case)
+    if where == "i-PI":
+        # Only found when i-PI opens its outputs.
+        input.write_text(input.read_text().replace("filename='for'", "filename='pos'"))
+        message = "i-PI cannot start: Output filenames are not unique"
+    else:
+        text = (case.folder / "init.xyz").read_text()
+        (case.folder / "init.xyz").write_text(text.replace("\nC ", "\nAu "))
+        message = "driver 1 failed: "
+    with run(case, input, "-c", "moe.toml") as parent:
+        output = wait_for(parent, status=1)
+        assert not children(case)
+    assert_one_error(output, message)
+    if where == "driver":
+        assert "Au" in output
