@@ -130,7 +130,9 @@ def _load(path: Path, directory: Path) -> Simulation:
         ) from None
     # i-PI raises anything for a wrong input, SystemExit included.
     except (Exception, SystemExit) as error:
-        raise InputError(f"i-PI refuses '{path.name}': {one_line(error)}") from None
+        # i-PI takes masses from the labels.
+        hint = " (is every label an element?)" if "initialize the masses" in str(error) else ""
+        raise InputError(f"i-PI refuses '{path.name}': {one_line(error)}{hint}") from None
     raise AssertionError("i-PI did not call the hook")
 
 

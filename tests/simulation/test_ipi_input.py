@@ -1,0 +1,59 @@
+"""What is read from i-PI inputs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from driver_runs import Case
+
+from moe_ipi.driver.client import Server
+from moe_ipi.simulation.ipi_input import InputError, read_input
+from moe_ipi.simulation.template import prepare_template
+from moe_ipi.structure import read_template
+
+
+def test_socket(case: Case) -> None:
+    path = case.write_input(case.ffsocket("shm"), steps=7)
+    path.write_text(path.read_text().replace("<simulation", "<simulation sockets_prefix='/tmp/other_'"))
+    run = read_input(path, case.folder)
+    assert run.server == Server(case.name, shm=True, prefix="/tmp/other_")
+    assert (run.prefix, run.step, run.total_steps) == ("out", 0, 7)
+
+
+def test_defaults_are_those_of_ipi(case: Case) -> None:
+    run = read_input(case.write_input("<ffsocket name='moe'/>"), case.folder)
+    assert run.server == Server("localhost", 65535)
+
+
+def test_units_of_the_input_hold(case: Case) -> None:
+    """A file without units in its comment means what the input says: here bohr become angstrom."""
+    path = case.write_input(case.ffsocket())
+    text = (case.folder / "init.xyz").read_text().replace(" positions{angstrom} cell{angstrom}", "")
+    (case.folder / "init.xyz").write_text(text)
+    path.write_text(
+        path.read_text().replace("<file mode='xyz'>", "<file mode='xyz' units='angstrom' cell_units='angstrom'>")
+    )
+    template, line = prepare_template(read_input(path, case.folder), case.folder)
+    assert line == ""
+    atoms = read_template(template)
+    np.testing.assert_allclose(atoms.positions, case.atoms.positions, atol=1e-12)
+    np.testing.assert_allclose(atoms.cell.array, case.atoms.cell.array, atol=1e-12)
+
+
+def test_systems_with_different_atoms(case: Case) -> None:
+    path = case.write_input(case.ffsocket())
+    text = path.read_text()
+    system = text[text.index("<system>") : text.index("</system>") + len("</system>")]
+    other = system.replace("init.xyz", "other.xyz").replace("<system>", "<system prefix='b'>")
+    path.write_text(text.replace(system, system.replace("<system>", "<system prefix='a'>") + other))
+    (case.folder / "other.xyz").write_text((case.folder / "init.xyz").read_text().replace("\nO ", "\nC "))
+    with pytest.raises(InputError, match="different atoms"):
+        read_input(path, case.folder)
+
+
+def test_reading_starts_nothing(case: Case) -> None:
+    before = sorted(case.folder.iterdir())
+    path = case.write_input(case.ffsocket())
+    read_input(path, case.folder)
+    assert sorted(case.folder.iterdir()) == sorted([*before, path])
+    assert not Path(case.unix.path).exists()
