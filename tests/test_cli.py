@@ -79,6 +79,7 @@ def edit(path: str, old: str, new: str) -> Callable[[], None]:
     return change
 
 
+RULE = '"species", species = ["C", "O"]'
 NOTHING = lambda: None  # noqa: E731
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ def _load(path: Path, directory: Path) -> Simulation:
 
     try:
         # i-PI prints what it does; the same lines will stand in the log of the run.
-        with contextlib.chdir(directory), path.open() as file, contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.chdir(directory), path.open() as file, _silence():
             Simulation.load_from_xml(file, post_init_hook=stop)
     except _Loaded as loaded:
         return loaded.simulation
@@ -134,6 +135,13 @@ def _load(path: Path, directory: Path) -> Simulation:
         hint = " (is every label an element?)" if "initialize the masses" in str(error) else ""
         raise InputError(f"i-PI refuses '{path.name}': {one_line(error)}{hint}") from None
     raise AssertionError("i-PI did not call the hook")
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def one_line(error: BaseException) -> str:

@@ -132,7 +132,9 @@ def _threads(config: Config, n_drivers: int) -> dict[str, str]:
     """Environment that shares the cores between the drivers, unless the user has decided."""
     if config.compute.threads is not None or "OMP_NUM_THREADS" in os.environ:
         return {}
-    return {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // n_drivers))}
+    # macOS has no affinity.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"OMP_NUM_THREADS": str(max(1, cores // n_drivers))}
 
 
 def _step_of(restart: Path) -> str:

@@ -2,7 +2,7 @@
 
 Started as ``python -m moe_ipi.simulation.server_process INPUT FD``.  Writes one JSON object per line to the inherited
 file descriptor FD: ``{"step": ...}`` while it runs, ``{"end": message, "status": ...}`` when i-PI begins to stop (the
-first one counts), ``{"error": reason}`` when it fails.  Ends the run, with a RESTART, when its standard input is closed.
+first one counts), ``{"error": reason}`` when it fails.  Ends the run, with a RESTART, when its input is closed.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
-import numpy as np
 from driver_runs import Case, process, wait_until
 
 
@@ -62,10 +61,6 @@ def steps(case: Case) -> list[int]:
 def step_of_restart(case: Case) -> int:
     found = re.search(r"<step>\s*(\d+)", (case.folder / "RESTART").read_text())
     return int(found.group(1)) if found else 0
-
-
-def column(case: Case, number: int) -> np.ndarray:
-    return np.loadtxt(case.folder / "out.props", ndmin=2)[:, number]
 
 
 def assert_one_error(output: str, message: str) -> None:

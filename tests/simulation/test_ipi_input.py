@@ -26,7 +26,7 @@ def test_defaults_are_those_of_ipi(case: Case) -> None:
 
 
 def test_units_of_the_input_hold(case: Case) -> None:
-    """A file without units in its comment means what the input says: here bohr become angstrom."""
+    """A file without units in its comment means what the input says: here angstrom, not bohr."""
     path = case.write_input(case.ffsocket())
     text = (case.folder / "init.xyz").read_text().replace(" positions{angstrom} cell{angstrom}", "")
     (case.folder / "init.xyz").write_text(text)
