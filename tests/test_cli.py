@@ -79,7 +79,17 @@ def edit(path: str, old: str, new: str) -> Callable[[], None]:
     return change
 
 
-RULE = '"species", species = ["C", "O"]'
+def model_file(name: str) -> Callable[[], None]:
+    """A bulk expert whose file is not what its name says."""
+
+    def change() -> None:
+        Path(name).write_bytes(b"not a model")
+        edit("moe.toml", 'type = "pair"\nparameters = "bulk"', f'path = "{name}"')()
+
+    return change
+
+
+TEMPLATE = ["-c", "moe.toml", "--template", "init.xyz"]
 NOTHING = lambda: None  # noqa: E731
 
 
@@ -135,6 +145,10 @@ def test_an_input_that_needs_no_driver(case: Case, moe_ipi) -> None:
         (NOTHING, ["-c", "moe.toml"], "--template"),
         (NOTHING, ["-c", "moe.toml", "--template", "none.xyz"], "'none.xyz' does not exist"),
         (edit("init.xyz", "\nC ", "\nAu "), ["-c", "moe.toml", "--template", "init.xyz"], "Au"),
+        (model_file("model.nequip.zip"), TEMPLATE, "cannot load the bulk expert"),
+        (model_file("model.ckpt"), TEMPLATE, "cannot load the bulk expert"),
+        (model_file("model.nequip.pt2"), TEMPLATE, "cannot load the compiled bulk expert"),
+        (model_file("model.nequip.pth"), TEMPLATE, "is a TorchScript model"),
     ],
 )
 def test_bad_input_of_driver(case: Case, moe_ipi, change: Callable[[], None], options: list[str], message: str) -> None:
