@@ -24,7 +24,7 @@ def models_and_rtol(request: pytest.FixtureRequest) -> tuple[str, float]:
         shipped = pretrained("pt-co").parent
         paths = {name: shipped / f"{name}.nequip.zip" for name in ("complex", "bulk")}
         return MODELS.format(**paths, key="sole_model"), 1e-6
-    trained = request.getfixturevalue("checkpoint")
+    trained = request.getfixturevalue("package")
     return MODELS.format(complex=trained, bulk=trained, key="bulk"), 1e-10
 
 
