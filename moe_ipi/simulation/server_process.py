@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
+from types import FrameType
 from typing import Any, NoReturn
 
 from ipi.engine.simulation import Simulation
@@ -106,6 +108,7 @@ def run_ipi(path: str, reporter: Reporter) -> None:
         cleanup(status, message)
 
     softexit.cleanup = reported_cleanup
+    _hold_signals()
     with open(path) as file:
         simulation = Simulation.load_from_xml(file, request_banner=True, post_init_hook=hook)
     softexit.hard_exit = True
@@ -122,6 +125,19 @@ def run_ipi(path: str, reporter: Reporter) -> None:
         _exit(1)
     reporter.emit(end=simulation.exit_message, status=simulation.exit_status, finished=simulation.finished)
     softexit.trigger(status=simulation.exit_status, message=simulation.exit_message)
+
+
+def _hold_signals() -> None:
+    """Remember a request to stop that comes while i-PI loads: it opens its socket before it handles signals.
+
+    The flag is the one that its handlers set, so i-PI stops once it is loaded, with a RESTART and its socket removed.
+    """
+
+    def note(number: int, frame: FrameType | None) -> None:
+        softexit._killed = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
 
 
 def _watch_drivers_thread(simulation: Simulation, reporter: Reporter) -> None:

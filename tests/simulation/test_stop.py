@@ -3,11 +3,12 @@
 import os
 import re
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from driver_runs import Case, DriverThread, _read_binary, wait_for, wait_until
+from driver_runs import Case, DriverThread, _read_binary, process, wait_for, wait_until
 from runs import assert_one_error, children, run, step_of_restart, steps, wait_for_steps
 
 from moe_ipi.driver.protocol import Result
@@ -90,6 +91,31 @@ def test_stopped_before_the_first_force(case: Case) -> None:
         assert not children(case)
     assert "RESTART is at step 0" in output
     assert step_of_restart(case) == 0
+
+
+STOPPED_WHILE_LOADING = """
+import os, signal, sys
+from ipi.interfaces.sockets import InterfaceSocket
+from moe_ipi.simulation import server_process
+
+open_socket = InterfaceSocket.open
+
+def interrupted(interface):
+    open_socket(interface)  # the socket file is there now, i-PI's own signal handlers are not yet
+    os.kill(os.getpid(), signal.SIGTERM)
+
+InterfaceSocket.open = interrupted
+sys.argv[1:] = ["input.xml", "1"]
+server_process.main()
+"""
+
+
+def test_stopped_while_ipi_loads(case: Case) -> None:
+    endless(case)
+    with process(sys.executable, "-c", STOPPED_WHILE_LOADING, cwd=case.folder) as server:
+        wait_for(server, status=0)
+    assert step_of_restart(case) == 0
+    assert not Path(case.unix.path).exists()
 
 
 def test_killed_driver(case: Case) -> None:
