@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from moe_ipi import MoEPotential, load_config, pretrained
+from moe_ipi.threads import set_threads
 
 
 def main() -> None:
@@ -30,9 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
 
-    import torch
-
-    torch.set_num_threads(args.threads)
+    set_threads(args.threads)
     atoms = bulk("Pt", a=3.977, cubic=True).repeat(args.repeat)
     atoms.rattle(0.05, seed=0)
     n = len(atoms)

@@ -14,14 +14,15 @@ from ase.io import read
 from rich.console import Console
 from rich.table import Table
 
-from moe_ipi.config import Config, load_config
+from moe_ipi.config import load_config
 from moe_ipi.errors import MoEError
-from moe_ipi.experts.loading import set_threads
 from moe_ipi.models import pretrained
 from moe_ipi.potential import MoEPotential
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.report.drift import Drift, conserved_drift
 from moe_ipi.report.picture import draw_assignment
+from moe_ipi.structure import write_ipi_xyz
+from moe_ipi.threads import available_cores, set_threads, threads_per_driver
 
 N_BEADS = 8
 TIMESTEP_FS = 0.5
@@ -106,7 +107,7 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         atoms = co_on_pt111()
-        _write_initial(atoms, directory / "init.xyz")
+        write_ipi_xyz(directory / "init.xyz", atoms.symbols, atoms.positions, atoms.cell.array.T, "angstrom")
     except OSError as error:
         raise MoEError(f"cannot write to '{directory}': {error.strerror}; name another folder") from None
     config = load_config(pretrained("pt-co"))
@@ -119,16 +120,17 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
         f"CO on Pt(111), {n} atoms, {N_BEADS} beads at 300 K: "
         f"{assignment.sum()} atoms have the complex expert, {n - assignment.sum()} the bulk expert."
     )
-    if steps is None:
-        with console.status("loading the two experts and timing them"):
-            steps = _steps_that_fit(config, atoms, assignment)
+    with console.status("loading the two experts and timing them"):
+        potential = MoEPotential.from_config(config, atoms.get_chemical_symbols())
+        set_threads(threads_per_driver(_DRIVERS))  # timed with what one driver has
+        steps = steps or _steps_that_fit(potential, atoms, assignment)
     address = f"moe-demo-{os.getpid()}"
     stride = max(1, steps // 20)
     text = _INPUT.format(steps=steps, stride=stride, address=address, beads=N_BEADS, timestep=TIMESTEP_FS)
     (directory / "input.xml").write_text(text, encoding="utf-8")
     seconds = _run(directory, console)
     with console.status("comparing with the complex expert on every atom"):
-        compared = compare_with_full(config, _last_beads(directory, atoms), assignment)
+        compared = compare_with_full(potential, _last_beads(directory, atoms), assignment)
     columns = _output(directory / "demo.out")
     drift = conserved_drift(columns["time"], columns["conserved"], n)
     console.print(_table(atoms, assignment, steps, seconds, columns["temperature"], drift, compared))
@@ -147,23 +149,11 @@ def co_on_pt111() -> Atoms:
     return slab
 
 
-def _write_initial(atoms: Atoms, path: Path) -> None:
-    """i-PI's own xyz, with the cell in the comment line."""
-    lengths_angles = " ".join(f"{x:.8f}" for x in atoms.cell.cellpar())
-    lines = [f"{len(atoms)}", f"# CELL(abcABC): {lengths_angles} positions{{angstrom}} cell{{angstrom}}"]
-    lines += [f"{s} {x:.8f} {y:.8f} {z:.8f}" for s, (x, y, z) in zip(atoms.symbols, atoms.positions, strict=True)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _steps_that_fit(config: Config, atoms: Atoms, assignment: np.ndarray) -> int:
+def _steps_that_fit(potential: MoEPotential, atoms: Atoms, assignment: np.ndarray) -> int:
     frames = [atoms] * N_BEADS
-    seconds = compare_with_full(config, frames, assignment, repeats=2).seconds
-    per_step = seconds / min(_DRIVERS, _cores()) + 0.02
+    seconds = compare_with_full(potential, frames, assignment, repeats=2).seconds
+    per_step = seconds / min(_DRIVERS, available_cores()) + 0.02
     return int(np.clip(_MD_SECONDS / per_step, *_STEPS)) // 10 * 10
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _run(directory: Path, console: Console) -> float:
@@ -192,18 +182,18 @@ def _output(path: Path) -> dict[str, np.ndarray]:
     return values
 
 
-def compare_with_full(config: Config, frames: list[Atoms], assignment: np.ndarray, repeats: int = 3) -> Comparison:
+def compare_with_full(
+    potential: MoEPotential, frames: list[Atoms], assignment: np.ndarray, repeats: int = 3
+) -> Comparison:
     """Time MoE and the full complex expert in turn on the same frames, and compare their forces.
 
     Args:
-        config: the pair.
+        potential: of the N atoms.
         frames: B structures of the same N atoms.
         assignment: (N,) bool.
         repeats: pairs of timings after one warm-up.
     """
-    potential = MoEPotential.from_config(config, frames[0].get_chemical_symbols())
     positions, cells = [a.positions for a in frames], [a.cell.array for a in frames]
-    set_threads(max(1, _cores() // _DRIVERS))  # what one driver has
     masks = {"moe": assignment, "full": np.ones_like(assignment)}
     forces = {k: potential.evaluate(positions, cells, mask).forces for k, mask in masks.items()}
     seconds: dict[str, list[float]] = {k: [] for k in masks}

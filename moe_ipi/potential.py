@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from moe_ipi.config import Config
 from moe_ipi.errors import ModelError, StructureError
 from moe_ipi.experts.expert import Expert, FloatArray, IntArray, Stars
-from moe_ipi.experts.loading import load_expert, set_threads
+from moe_ipi.experts.loading import load_expert
 from moe_ipi.neighbors import NeighborLists, Pairs
 from moe_ipi.stars import add_forces, select_edges
+from moe_ipi.threads import set_threads
 
 #: Edges handed to an expert at once: bounds memory (about 1 GB for a large model on the CPU).
 MAX_EDGES = 100_000

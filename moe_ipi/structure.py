@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 from ipi.utils.io import read_file
+from numpy.typing import NDArray
 
 from moe_ipi.errors import StructureError
 from moe_ipi.neighbors import checked_structure, completed_cell
@@ -102,3 +104,25 @@ def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     name = type(error).__name__
     return (f"{name}: {text}" if text else name)[:300]
+
+
+def write_ipi_xyz(
+    path: Path, species: Sequence[str], positions: NDArray[np.float64], cell: NDArray[np.float64], unit: str
+) -> None:
+    """Write i-PI's own xyz with all digits.
+
+    Args:
+        path: the file.
+        species: N labels.
+        positions: (N, 3).
+        cell: (3, 3), columns are lattice vectors, as i-PI has them; left out if it is zero.
+        unit: of positions and cell, as i-PI names it: ``"angstrom"`` or ``"atomic_unit"``.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    comment = f"# positions{{{unit}}} cell{{{unit}}}"
+    if np.any(cell):
+        comment = f"# CELL(H): {' '.join(f'{x:.17e}' for x in np.ravel(cell))} positions{{{unit}}} cell{{{unit}}}"
+    rows = (f"{s} {x:.17e} {y:.17e} {z:.17e}" for s, (x, y, z) in zip(species, positions, strict=True))
+    path.write_text("\n".join([str(len(species)), comment, *rows]) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 import tiny_models
 from ase.build import bulk
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
-from test_config import PAIR
+from configs import PAIR
 
 from moe_ipi import MoECalculator, MoEPotential, pretrained
 from moe_ipi.errors import ConfigError, StructureError

@@ -5,18 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from configs import PAIR
 
 from moe_ipi.config import load_config
 from moe_ipi.errors import ConfigError
 
-PAIR = """
-[experts.complex]
-type = "pair"
-parameters = "complex"
-[experts.bulk]
-type = "pair"
-parameters = "bulk"
-"""
 REGIONS = "[regions]\nradius = 4.0\n"
 
 

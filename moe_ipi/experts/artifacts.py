@@ -50,10 +50,11 @@ def load_artifact(path: Path, name: str, device: torch.device) -> NequipExpert:
             "version of torch on this machine"
         ) from None
     inputs, outputs = list(model.input_keys), list(model.output_keys)
+    batched = Keys.BATCH_KEY in inputs
     if inputs == STAR_INPUTS:
         function = _star_artifact(model)
     elif _GRAPH_NEEDED <= set(inputs) <= _GRAPH_GIVEN and set(outputs) >= _GRAPH_OUTPUTS:
-        function = _graph_artifact(model, batched=Keys.BATCH_KEY in inputs)
+        function = _graph_artifact(model, batched)
     else:
         raise ModelError(
             f"{path} was compiled {_target_name(inputs, outputs)}, which cannot serve as an expert (inputs "
@@ -61,7 +62,6 @@ def load_artifact(path: Path, name: str, device: torch.device) -> NequipExpert:
         )
     expert = NequipExpert(function, metadata[graph_model.TYPE_NAMES_KEY], metadata[graph_model.R_MAX_KEY], device, name)
     if inputs != STAR_INPUTS:  # a star artifact was checked before it was compiled
-        batched = Keys.BATCH_KEY in inputs
 
         def on_graph(positions: Tensor, edge_index: Tensor, types: Tensor) -> Tensor:
             return _run_graph(model, positions, edge_index, types, batched)[Keys.PER_ATOM_ENERGY_KEY]

@@ -7,13 +7,6 @@ from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.pair import PairModel
 
 
-def set_threads(n: int) -> None:
-    """Let the experts of this process compute with ``n`` threads."""
-    import torch
-
-    torch.set_num_threads(n)
-
-
 def load_expert(config: ModelExpert | PairExpert, *, name: str, device: str = "cpu", compile: bool = False) -> Expert:
     """Load the expert that a config table describes.
 

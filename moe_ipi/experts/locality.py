@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from moe_ipi.errors import ModelError
-from moe_ipi.experts.expert import Expert, Stars
+from moe_ipi.experts.expert import Stars
+
+if TYPE_CHECKING:
+    from moe_ipi.experts.nequip_model import NequipExpert
 
 
-def check_strictly_local(expert: Expert, on_graph: Callable[..., torch.Tensor]) -> None:
+def check_strictly_local(expert: NequipExpert, on_graph: Callable[..., torch.Tensor]) -> None:
     """Refuse a model in which an atom's energy depends on more than the edges centred on it.
 
     The model is evaluated on a small chain of atoms twice: as one graph, in which neighbours have
@@ -25,7 +29,6 @@ def check_strictly_local(expert: Expert, on_graph: Callable[..., torch.Tensor]) 
     Raises:
         ModelError: the two differ (message passing), or the model cannot be evaluated on stars.
     """
-    device = getattr(expert, "device", torch.device("cpu"))
     rng = np.random.default_rng(0)
     n = max(8, 3 * len(expert.species))
     positions = np.zeros((n, 3))
@@ -39,26 +42,20 @@ def check_strictly_local(expert: Expert, on_graph: Callable[..., torch.Tensor]) 
     try:
         local = expert.evaluate(stars)[0]
         whole = on_graph(
-            torch.from_numpy(positions).to(device),
-            torch.from_numpy(np.stack([centers, neighbors])).to(device),
-            torch.from_numpy(types).to(device),
+            torch.from_numpy(positions).to(expert.device),
+            torch.from_numpy(np.stack([centers, neighbors])).to(expert.device),
+            torch.from_numpy(types).to(expert.device),
         )
     except Exception as error:
         raise ModelError(
-            f"the {expert_name(expert)} cannot be evaluated atom by atom ({type(error).__name__}); "
+            f"the {expert.name} expert cannot be evaluated atom by atom ({type(error).__name__}); "
             "experts must be strictly local models such as Allegro"
         ) from None
     whole = whole.detach()[:n].reshape(n).to("cpu", torch.float64).numpy()
     # Single precision leaves 1e-6; message passing changes energies in the first digits.
     if not np.allclose(local, whole, rtol=1e-5, atol=1e-5 * max(1.0, float(np.ptp(whole)))):
         raise ModelError(
-            f"the {expert_name(expert)} is not strictly local: the energy of an atom changes by up to "
+            f"the {expert.name} expert is not strictly local: the energy of an atom changes by up to "
             f"{np.abs(local - whole).max():.2g} eV when its neighbours' neighbours are removed; "
             "message-passing models cannot be mixed per atom, use an Allegro model"
         )
-
-
-def expert_name(expert: Expert) -> str:
-    """How messages call an expert."""
-    name = getattr(expert, "name", None)
-    return f"{name} expert" if name else "expert"

@@ -26,6 +26,7 @@ from moe_ipi.simulation.endpoint import free_endpoint
 from moe_ipi.simulation.ipi_input import InputError, IPIInput, read_input
 from moe_ipi.simulation.progress import Display, Status, duration
 from moe_ipi.simulation.template import prepare_template
+from moe_ipi.threads import threads_per_driver
 
 #: Seconds that i-PI is given to write its RESTART and end (its own process gives up before).
 _IPI_SECONDS = 15.0
@@ -132,9 +133,7 @@ def _threads(config: Config, n_drivers: int) -> dict[str, str]:
     """Environment that shares the cores between the drivers, unless the user has decided."""
     if config.compute.threads is not None or "OMP_NUM_THREADS" in os.environ:
         return {}
-    # macOS has no affinity.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"OMP_NUM_THREADS": str(max(1, cores // n_drivers))}
+    return {"OMP_NUM_THREADS": str(threads_per_driver(n_drivers))}
 
 
 def _step_of(restart: Path) -> str:

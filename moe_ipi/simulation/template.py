@@ -6,7 +6,7 @@ from pathlib import Path
 
 from moe_ipi.errors import StructureError
 from moe_ipi.simulation.ipi_input import InputError, IPIInput
-from moe_ipi.structure import read_template
+from moe_ipi.structure import read_template, write_ipi_xyz
 
 
 def prepare_template(run: IPIInput, directory: Path) -> tuple[Path, str]:
@@ -49,14 +49,8 @@ def _symbols(run: IPIInput) -> list[str]:
 
 
 def _write(run: IPIInput, path: Path) -> None:
-    # In i-PI's units with all digits: a distance that equals the radius of the regions stays what i-PI has.
-    comment = "# positions{atomic_unit} cell{atomic_unit}"
-    if run.cell.any():
-        comment = (
-            f"# CELL(H): {' '.join(f'{x:.17e}' for x in run.cell.ravel())} positions{{atomic_unit}} cell{{atomic_unit}}"
-        )
-    rows = (f"{s} {x:.17e} {y:.17e} {z:.17e}" for s, (x, y, z) in zip(run.species, run.positions, strict=True))
     try:
-        path.write_text("\n".join([str(len(run.species)), comment, *rows]) + "\n", encoding="utf-8")
+        # In i-PI's units with all digits: a distance that equals the radius of the regions stays what i-PI has.
+        write_ipi_xyz(path, run.species, run.positions, run.cell, "atomic_unit")
     except OSError as error:
         raise InputError(f"cannot write '{path}': {error.strerror or error}") from None

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111
+from configs import PAIR
 
 from moe_ipi.calculator import MoECalculator
 from moe_ipi.config import Config, load_config
@@ -28,16 +29,9 @@ from moe_ipi.units import HARTREE
 TIMEOUT = 120.0
 PES = Path(__file__).parents[2] / "drivers" / "moe_ipi_pes.py"
 EXTRAS = "moe_n_complex,moe_assignment,moe_atom_energies"
-MOE_TOML = """
-[experts.complex]
-type = "pair"
-parameters = "complex"
-[experts.bulk]
-type = "pair"
-parameters = "bulk"
-[regions]
+MOE_TOML = f"""{PAIR}[regions]
 radius = 2.6
-rules = [{ type = "species", species = ["C", "O"] }]
+rules = [{{ type = "species", species = ["C", "O"] }}]
 [driver]
 extras = ["assignment", "atom_energies"]
 """
@@ -149,7 +143,7 @@ class Case:
         positions, forces = (
             np.stack(
                 [
-                    _read_binary(self.folder / f"out.{name}_{b:0{width}d}.bin", len(assignment), steps + 1)
+                    read_binary(self.folder / f"out.{name}_{b:0{width}d}.bin", len(assignment), steps + 1)
                     for b in range(beads)
                 ],
                 axis=1,
@@ -182,7 +176,7 @@ class Case:
         assert np.ptp(positions, axis=0).max() > 1e-4  # it moved, so that later steps test something
 
 
-def _read_binary(path: Path, natoms: int, frames: int) -> np.ndarray:
+def read_binary(path: Path, natoms: int, frames: int) -> np.ndarray:
     """Frames of i-PI's binary format, the only one with all digits: h, N, 3N numbers, and text of fixed width."""
     data = path.read_bytes()
     size = len(data) // frames

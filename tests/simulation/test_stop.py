@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driver_runs import Case, DriverThread, _read_binary, process, wait_for, wait_until
+from driver_runs import Case, DriverThread, process, read_binary, wait_for, wait_until
 from runs import assert_one_error, children, run, step_of_restart, steps, wait_for_steps
 
 from moe_ipi.driver.protocol import Result
@@ -64,7 +64,7 @@ def _check_restart_without_template(case: Case, last: int) -> None:
     template = read_template(path)
     assert template.get_chemical_symbols() == case.atoms.get_chemical_symbols()
     np.testing.assert_allclose(template.cell.array, case.atoms.cell.array, atol=1e-9)
-    beads = [_read_binary(case.folder / f"out.pos_{k}.bin", len(template), last + 1)[-1] for k in range(2)]
+    beads = [read_binary(case.folder / f"out.pos_{k}.bin", len(template), last + 1)[-1] for k in range(2)]
     np.testing.assert_allclose(template.positions, np.mean(beads, axis=0), atol=1e-9)
 
 
