@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,9 @@ from moe_ipi.experts.loading import load_expert
 from moe_ipi.neighbors import NeighborLists, Pairs
 from moe_ipi.stars import add_forces, select_edges
 from moe_ipi.threads import set_threads
+
+#: Which energy is computed, see :class:`MoEPotential`.
+Hamiltonian = Literal["moe", "bulk", "complex", "correction"]
 
 #: Edges handed to an expert at once: bounds memory (about 1 GB for a large model on the CPU).
 MAX_EDGES = 100_000
@@ -43,6 +47,10 @@ class MoEPotential:
 
     Both experts are strictly local, so each evaluates exactly the edges whose centre it owns, and
     the gradient of the mixed energy is the sum of theirs: nothing is blended, no force is mixed.
+
+    Besides this energy (``"moe"``) there are ``"bulk"`` and ``"complex"``, one expert for every atom, and
+    ``"correction"`` = moe - bulk = sum over the complex atoms of E_i^complex - E_i^bulk, which costs only these atoms.
+    Bulk and correction are what multiple time stepping and ring-polymer contraction treat differently.
 
     Args:
         complex: expert of the atoms whose assignment is True.
@@ -115,6 +123,7 @@ class MoEPotential:
         cells: ArrayLike,
         assignment: ArrayLike,
         pbc: Sequence[bool] = (True, True, True),
+        hamiltonian: Hamiltonian = "moe",
     ) -> Evaluation:
         """Evaluate B frames under one assignment.
 
@@ -123,6 +132,7 @@ class MoEPotential:
             cells: (B, 3, 3) A, rows are lattice vectors.
             assignment: (N,) bool, True for atoms of the complex expert.
             pbc: which lattice vectors are periodic.
+            hamiltonian: which energy, see the class.
 
         Raises:
             StructureError: wrong shapes, or numbers that are not finite going in or coming out.
@@ -133,8 +143,8 @@ class MoEPotential:
         atom_energies = np.zeros(r.shape[:2])
         forces = np.zeros_like(r)
         virials = np.zeros((len(r), 3, 3))
-        for expert, owned in ((self.complex, a), (self.bulk, ~a)):
-            self._add(expert, np.flatnonzero(owned), r, h, pairs, atom_energies, forces, virials)
+        for expert, owned, sign in self._terms(a, hamiltonian):
+            self._add(expert, np.flatnonzero(owned), sign, r, h, pairs, atom_energies, forces, virials)
         result = Evaluation(
             energies=atom_energies.sum(axis=1),
             forces=forces,
@@ -147,6 +157,34 @@ class MoEPotential:
                 "what they were trained on (look at the last frame, use a smaller time step)"
             )
         return result
+
+    def disagreement(
+        self, positions: ArrayLike, cells: ArrayLike, pbc: Sequence[bool] = (True, True, True)
+    ) -> FloatArray:
+        """(B, N) how much the two experts differ on the energy of each atom, abs(E_i^complex - E_i^bulk) in eV.
+
+        Evaluates both experts on every atom; arguments and errors as for :meth:`evaluate`.
+        """
+        nobody = np.zeros(len(self.species), bool)
+        complex, bulk = (
+            self.evaluate(positions, cells, nobody, pbc, hamiltonian).atom_energies
+            for hamiltonian in ("complex", "bulk")
+        )
+        return np.abs(complex - bulk)
+
+    def _terms(self, a: NDArray[np.bool_], hamiltonian: Hamiltonian) -> list[tuple[Expert, NDArray[np.bool_], float]]:
+        """Which expert is evaluated for which atoms, and with which sign it enters."""
+        everyone = np.ones_like(a)
+        match hamiltonian:
+            case "moe":
+                return [(self.complex, a, 1.0), (self.bulk, ~a, 1.0)]
+            case "bulk":
+                return [(self.bulk, everyone, 1.0)]
+            case "complex":
+                return [(self.complex, everyone, 1.0)]
+            case "correction":
+                return [(self.complex, a, 1.0), (self.bulk, a, -1.0)]
+        raise ValueError(f"there is no hamiltonian {hamiltonian!r}")
 
     def _checked(
         self, positions: ArrayLike, cells: ArrayLike, assignment: ArrayLike
@@ -171,6 +209,7 @@ class MoEPotential:
         self,
         expert: Expert,
         atoms: IntArray,
+        sign: float,
         r: FloatArray,
         h: FloatArray,
         pairs: list[Pairs],
@@ -178,7 +217,7 @@ class MoEPotential:
         forces: FloatArray,
         virials: FloatArray,
     ) -> None:
-        """Add what ``expert`` gives for the atoms it owns, in all frames."""
+        """Add ``sign`` times what ``expert`` gives for the atoms, in all frames."""
         if len(atoms) == 0:
             return
         n = len(atoms)
@@ -195,7 +234,8 @@ class MoEPotential:
             neighbor_types=types[np.concatenate([f[2] for f in frames])],
         )
         energies, gradients = evaluate_in_chunks(expert, stars)
-        atom_energies[:, atoms] = energies.reshape(len(r), n)
+        atom_energies[:, atoms] += sign * energies.reshape(len(r), n)
+        gradients = sign * gradients
         start = 0
         for b, (vectors, owners, others) in enumerate(frames):
             stop = start + len(owners)

@@ -6,7 +6,7 @@ import errno
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,8 +40,11 @@ def log_to_stderr(line: str) -> None:
 class Evaluates(Protocol):
     """What the client asks for forces."""
 
-    def evaluate(self, cells: FloatArray, positions: FloatArray) -> list[Result]:
-        """Cells (B, 3, 3), columns are lattice vectors, and positions (B, N, 3) in bohr to B results."""
+    def evaluate(self, cells: FloatArray, positions: FloatArray, parameters: Mapping[str, str]) -> list[Result]:
+        """Cells (B, 3, 3), columns are lattice vectors, and positions (B, N, 3) in bohr to B results.
+
+        The parameters are those of the force field, as they came with these structures.
+        """
 
 
 @dataclass(frozen=True)
@@ -222,9 +225,10 @@ class Client:
     def _compute(self) -> None:
         cells, positions = self._structures
         self._structures = None
+        parameters = self._init.parameters if self._init is not None else {}
         number = _without_padding(cells, positions)
         try:
-            results = self._evaluator.evaluate(cells[:number], positions[:number])
+            results = self._evaluator.evaluate(cells[:number], positions[:number], parameters)
         except MoEError:
             raise
         except Exception as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 from moe_ipi.config import Config
 from moe_ipi.driver.client import Log, log_to_stderr
 from moe_ipi.driver.protocol import FloatArray, Result
+from moe_ipi.driver.request import Request, RequestError, read_request
 from moe_ipi.errors import StructureError
+from moe_ipi.regions.assignment import Token, decode
 from moe_ipi.units import BOHR, HARTREE, HARTREE_PER_BOHR
 
 if TYPE_CHECKING:
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
 class Evaluator:
     """A two-expert potential for one system, in i-PI's units and conventions.
 
-    The assignment of the atoms to the experts is computed once and then frozen.  It comes from the template, which is
-    i-PI's initial structure, and not from the first structure that arrives: several drivers, drivers that are started
-    anew and continued runs all see different first structures, and each would otherwise have its own Hamiltonian.
-    Only a template without a cell leaves it to the first structure (the union over the frames of the first batch).
+    Structures that come with a token (see :mod:`moe_ipi.regions.assignment`) are evaluated under its assignment, each
+    under its own.  Otherwise the assignment of the atoms to the experts is computed once and then frozen.  It comes
+    from the template, which is i-PI's initial structure, and not from the first structure that arrives: several
+    drivers, drivers that are started anew and continued runs all see different first structures, and each would
+    otherwise have its own Hamiltonian.  Only a template without a cell leaves it to the first structure (the union over
+    the frames of the first batch).
 
     A template with a cell also decides which directions are periodic, as i-PI sends a cell but no such flags; with a
     template without a cell these are the directions in which the structures that arrive have a cell vector.
@@ -58,9 +63,15 @@ class Evaluator:
         self._extras = frozenset(extras)
         self._log = log
         self._has_cell = template.cell.rank > 0
-        self._assignment: NDArray[np.bool_] | None = None
-        if assignment_from == "template" and self._has_cell:
-            self._assign(template.positions[None], template.cell.array[None], "from the template")
+        self._announced = False
+        self._from_template = assignment_from == "template" and self._has_cell
+        #: The assignment of structures without a token.
+        self._frozen: NDArray[np.bool_] | None = None
+        #: The last token as text, and what it says.
+        self._token: tuple[str, Token] | None = None
+        if self._from_template and not _needs_disagreement(partitioner):
+            # At once: rules that do not fit should be heard of before i-PI waits.
+            self._frozen = partitioner.assign(template.positions, template.cell.array, template.pbc)
 
     @classmethod
     def from_config(
@@ -101,46 +112,88 @@ class Evaluator:
 
     @property
     def assignment(self) -> NDArray[np.bool_] | None:
-        """(N,) bool, True = complex; ``None`` until a structure has decided it."""
-        return None if self._assignment is None else self._assignment.copy()
+        """(N,) bool, True = complex, of the last structure; ``None`` until something has decided it."""
+        current = self._token[1].assignment if self._token is not None else self._frozen
+        return None if current is None else current.copy()
 
     def warm_up(self) -> None:
         """Evaluate the template, so that the first structure of the server does not wait for code to be compiled."""
         atoms = self._template
-        assignment = self._assignment
-        if assignment is None:
-            # Which atoms will be complex is not known yet: use both experts.
-            assignment = np.arange(len(atoms)) % 2 == 0
+        # Which atoms will be complex is not known: use both experts.
+        assignment = np.arange(len(atoms)) % 2 == 0
         pbc = tuple(atoms.pbc) if self._has_cell else (False,) * 3
         self._potential.evaluate(atoms.positions[None], atoms.cell.array[None], assignment, pbc)
 
-    def evaluate(self, cells: FloatArray, positions: FloatArray) -> list[Result]:
+    def evaluate(
+        self, cells: FloatArray, positions: FloatArray, parameters: Mapping[str, str] = MappingProxyType({})
+    ) -> list[Result]:
         """Energies, forces and virials of structures as i-PI sends them.
 
         Args:
             cells: (B, 3, 3), bohr, columns are lattice vectors.
             positions: (B, N, 3), bohr; need not be wrapped into the cell.
+            parameters: of the force field, as text, see :mod:`moe_ipi.driver.request`.
 
         Returns:
             One result per structure: hartree, hartree/bohr, virial -dE/d(strain) in hartree, and a JSON object with
             ``moe_n_complex`` (int) and, as configured, ``moe_assignment`` ((N,) 0 or 1) and ``moe_atom_energies``
-            ((N,) eV).
+            ((N,) eV); for a probe also ``moe_disagreement`` ((N,) eV).
 
         Raises:
+            RequestError: a parameter is unknown, or the structure comes without a token after others with one.
+            TokenError: the token is damaged or for another number of atoms.
             StructureError: the number of atoms is not the template's, or numbers are not finite.
         """
+        request = read_request(parameters)
         self._check(cells, positions)
         positions = positions * BOHR
         cells = np.swapaxes(cells, -1, -2) * BOHR
-        if self._assignment is None:
-            self._assign(positions, cells, "from the first structure (use one driver, or a template with a cell)")
-        evaluation = self._potential.evaluate(positions, cells, self._assignment, self._pbc(cells))
-        return [self._result(evaluation, k) for k in range(len(positions))]
+        pbc = self._pbc(cells)
+        assignment = self._assignment(request, positions, cells, pbc)
+        if request.probe is None:
+            evaluation = self._potential.evaluate(positions, cells, assignment, pbc, request.hamiltonian)
+            return [self._result(evaluation, assignment, k) for k in range(len(positions))]
+        evaluation, bulk = (
+            self._potential.evaluate(positions, cells, assignment, pbc, hamiltonian)
+            for hamiltonian in ("complex", "bulk")
+        )
+        disagreement = np.abs(evaluation.atom_energies - bulk.atom_energies)
+        return [
+            self._result(evaluation, assignment, k, moe_disagreement=disagreement[k].tolist())
+            for k in range(len(positions))
+        ]
 
-    def _assign(self, positions: FloatArray, cells: FloatArray, source: str) -> None:
-        self._assignment = self._partitioner.assign(positions, cells, self._pbc(cells))
-        number = int(self._assignment.sum())
-        self._log(f"assignment: {number} complex, {len(self._assignment) - number} bulk atoms, {source}, frozen")
+    def _assignment(
+        self, request: Request, positions: FloatArray, cells: FloatArray, pbc: tuple[bool, bool, bool]
+    ) -> NDArray[np.bool_]:
+        if request.token is not None:
+            return self._under(request.token)
+        if self._token is not None:
+            raise RequestError("a structure came without an assignment after others with one: start the driver anew")
+        if self._announced:
+            return self._frozen
+        source = "from the template"
+        if self._frozen is None:
+            if self._from_template:
+                positions, cells = self._template.positions[None], self._template.cell.array[None]
+            else:
+                source = "from the first structure (use one driver, or a template with a cell)"
+            rest = {}
+            if _needs_disagreement(self._partitioner):
+                rest["disagreement"] = self._potential.disagreement(positions, cells, pbc)
+            self._frozen = self._partitioner.assign(positions, cells, pbc, **rest)
+        self._announced = True
+        self._log(f"assignment: {_counts(self._frozen)}, {source}, frozen")
+        return self._frozen
+
+    def _under(self, text: str) -> NDArray[np.bool_]:
+        """The assignment of a token; structures of one segment come with the same text."""
+        if self._token is None or self._token[0] != text:
+            token = decode(text, len(self._template))
+            if self._token is None or not np.array_equal(self._token[1].assignment, token.assignment):
+                self._log(f"assignment: {_counts(token.assignment)}, from the server, segment {token.segment}")
+            self._token = (text, token)
+        return self._token[1].assignment
 
     def _pbc(self, cells: FloatArray) -> tuple[bool, bool, bool]:
         if self._has_cell:
@@ -161,15 +214,24 @@ class Evaluator:
                     "look at its last steps and try a smaller time step"
                 )
 
-    def _result(self, evaluation: Evaluation, k: int) -> Result:
-        extras: dict[str, object] = {"moe_n_complex": int(self._assignment.sum())}
+    def _result(self, evaluation: Evaluation, assignment: NDArray[np.bool_], k: int, **more: object) -> Result:
+        extras: dict[str, object] = {"moe_n_complex": int(assignment.sum())}
         if "assignment" in self._extras:
-            extras["moe_assignment"] = self._assignment.astype(int).tolist()
+            extras["moe_assignment"] = assignment.astype(int).tolist()
         if "atom_energies" in self._extras:
             extras["moe_atom_energies"] = evaluation.atom_energies[k].tolist()
         return Result(
             potential=float(evaluation.energies[k]) / HARTREE,
             forces=evaluation.forces[k] / HARTREE_PER_BOHR,
             virial=evaluation.virials[k] / HARTREE,
-            extras=json.dumps(extras),
+            extras=json.dumps(extras | more),
         )
+
+
+def _counts(assignment: NDArray[np.bool_]) -> str:
+    number = int(assignment.sum())
+    return f"{number} complex, {len(assignment) - number} bulk atoms"
+
+
+def _needs_disagreement(partitioner: Partitioner) -> bool:
+    return any(rule.type == "agreement" for rule in partitioner.regions.rules)

@@ -8,8 +8,10 @@ from ase import Atoms
 from driver_runs import Case
 
 from moe_ipi.driver.evaluator import Evaluator
+from moe_ipi.driver.request import RequestError
 from moe_ipi.errors import StructureError
 from moe_ipi.potential import MoEPotential
+from moe_ipi.regions.assignment import Token, TokenError, encode
 from moe_ipi.units import BOHR, HARTREE
 
 
@@ -89,3 +91,62 @@ def test_numbers_that_are_not_finite(case: Case, value: float) -> None:
     cells[0, 0, 0] = value
     with pytest.raises(StructureError, match="a cell with values that are not finite"):
         case.evaluator().evaluate(cells, positions)
+
+
+def token(mask: np.ndarray, segment: int = 0) -> dict[str, str]:
+    return {"moe_token": encode(Token(segment, mask))}
+
+
+def test_every_structure_is_evaluated_under_its_own_token(case: Case) -> None:
+    lines: list[str] = []
+    evaluator = case.evaluator(lines.append)
+    potential = MoEPotential.from_config(case.config, case.atoms.get_chemical_symbols())
+    frames = case.atoms.positions[None], case.atoms.cell.array[None]
+    one, other = np.arange(10) < 3, np.arange(10) > 6
+    for segment, mask in enumerate([one, other, one, one]):
+        result = evaluator.evaluate(*atomic_units(case.atoms), token(mask, segment))[0]
+        assert result.potential * HARTREE == pytest.approx(potential.evaluate(*frames, mask).energies[0], rel=1e-13)
+        assert json.loads(result.extras)["moe_n_complex"] == mask.sum()
+        np.testing.assert_array_equal(evaluator.assignment, mask)
+    assert lines == [
+        f"assignment: 3 complex, 7 bulk atoms, from the server, segment {segment}" for segment in (0, 1, 2)
+    ]
+
+
+def test_bulk_and_correction_add_up(case: Case) -> None:
+    evaluator = case.evaluator()
+    mask = case.assignment()
+    moe, bulk, correction = (
+        evaluator.evaluate(*atomic_units(case.atoms), {**token(mask), "moe_hamiltonian": kind})[0]
+        for kind in ("moe", "bulk", "correction")
+    )
+    assert moe.potential == pytest.approx(bulk.potential + correction.potential, rel=1e-13)
+    np.testing.assert_allclose(moe.forces, bulk.forces + correction.forces, atol=1e-14)
+    np.testing.assert_allclose(moe.virial, bulk.virial + correction.virial, atol=1e-14)
+    assert abs(correction.forces).max() > 1e-3
+
+
+def test_probe_returns_the_disagreement_of_the_experts(case: Case) -> None:
+    evaluator = case.evaluator()
+    probe = {**token(case.assignment()), "moe_probe": "agreement"}
+    result = evaluator.evaluate(*atomic_units(case.atoms, raised(case.atoms, 1.0)), probe)
+    potential = MoEPotential.from_config(case.config, case.atoms.get_chemical_symbols())
+    for atoms, given in zip((case.atoms, raised(case.atoms, 1.0)), result, strict=True):
+        frames = atoms.positions[None], atoms.cell.array[None]
+        ones = potential.evaluate(*frames, np.ones(10, bool)), potential.evaluate(*frames, np.zeros(10, bool))
+        expected = abs(ones[0].atom_energies - ones[1].atom_energies)[0]
+        np.testing.assert_allclose(json.loads(given.extras)["moe_disagreement"], expected, rtol=1e-9, atol=1e-12)
+        assert given.potential * HARTREE == pytest.approx(ones[0].energies[0], rel=1e-13)
+    assert expected.max() > 0.01
+
+
+def test_nothing_is_computed_under_a_wrong_token(case: Case) -> None:
+    evaluator = case.evaluator()
+    text = token(case.assignment())["moe_token"]
+    with pytest.raises(TokenError, match="is damaged"):
+        evaluator.evaluate(*atomic_units(case.atoms), {"moe_token": text[:-1] + ("0" if text[-1] != "0" else "1")})
+    with pytest.raises(TokenError, match="for 11 atoms, but there are 10"):
+        evaluator.evaluate(*atomic_units(case.atoms), token(np.zeros(11, bool)))
+    evaluator.evaluate(*atomic_units(case.atoms), token(case.assignment()))
+    with pytest.raises(RequestError, match="came without an assignment"):
+        evaluator.evaluate(*atomic_units(case.atoms))
