@@ -109,22 +109,92 @@ class BoxRule(_Table):
 
 
 class CoordinationRule(_Table):
-    """Seeds: atoms of ``species`` with fewer than ``below`` neighbours of those species within ``cutoff`` (A)."""
+    """Seeds: atoms of ``species`` with fewer than ``below`` neighbours of those species within ``cutoff`` (A).
+
+    With ``average`` the number of neighbours is averaged over the samples of a segment.
+    """
 
     type: Literal["coordination"]
     species: Elements
     cutoff: Positive
     below: Annotated[int, Field(ge=1)]
+    average: bool = False
 
 
-RuleConfig = Annotated[SpeciesRule | IndicesRule | SlabRule | BoxRule | CoordinationRule, Field(discriminator="type")]
+class CentrosymmetryRule(_Table):
+    """Seeds: atoms of ``species`` whose centro-symmetry parameter is above ``above`` (A^2).
+
+    It is taken over the ``neighbors`` nearest atoms of those species; atoms that have fewer within ``cutoff`` (A)
+    are seeds, too.
+    """
+
+    type: Literal["centrosymmetry"]
+    species: Elements
+    cutoff: Positive
+    above: Positive
+    neighbors: Annotated[int, Field(ge=2, multiple_of=2)] = 12
+
+
+class AgreementRule(_Table):
+    """Atoms on whose energy the experts differ by more than ``tolerance`` (eV) are complex; they do not grow."""
+
+    type: Literal["agreement"]
+    tolerance: Positive
+
+
+RuleConfig = Annotated[
+    SpeciesRule | IndicesRule | SlabRule | BoxRule | CoordinationRule | CentrosymmetryRule | AgreementRule,
+    Field(discriminator="type"),
+]
 
 
 class RegionsConfig(_Table):
-    """The ``[regions]`` table: seeds (union of ``rules``) and the radius (A) by which they grow."""
+    """The ``[regions]`` table: seeds (union of ``rules``), the radius (A) by which they grow, and memory.
 
-    radius: Length
+    ``radius`` alone, or ``radius_in`` for atoms that become complex and ``radius_out`` for those that are.
+    """
+
+    radius: Length | None = None
+    radius_in: Length | None = None
+    radius_out: Length | None = None
+    dwell: Annotated[int, Field(ge=0)] = 0
     rules: list[RuleConfig] = []
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> RegionsConfig:
+        pair = (self.radius_in, self.radius_out)
+        if self.radius is not None and pair != (None, None):
+            raise ValueError("give either radius, or radius_in and radius_out, not both")
+        if self.radius is None and None in pair:
+            raise ValueError("give radius, or both radius_in and radius_out")
+        if self.inner > self.outer:
+            raise ValueError("radius_in must not be larger than radius_out")
+        return self
+
+    @property
+    def inner(self) -> float:
+        """A; a bulk atom this close to a seed becomes complex."""
+        return self.radius if self.radius is not None else self.radius_in
+
+    @property
+    def outer(self) -> float:
+        """A; a complex atom this close to a seed stays complex."""
+        return self.radius if self.radius is not None else self.radius_out
+
+    @property
+    def needs_disagreement(self) -> bool:
+        """Whether a rule asks how much the experts differ."""
+        return any(isinstance(rule, AgreementRule) for rule in self.rules)
+
+
+class SegmentsConfig(_Table):
+    """The ``[segments]`` table: when, and from what, a running simulation makes its assignment anew."""
+
+    segment_steps: Annotated[int, Field(ge=0)] | None = None
+    sample_steps: Annotated[int, Field(ge=1)] = 10
+    union: Literal["beads", "centroid"] = "beads"
+    monitor: Annotated[int, Field(ge=0)] = 0
+    monitor_threshold: Positive | None = None
 
 
 class ComputeConfig(_Table):
@@ -147,6 +217,7 @@ class Config(_Table):
 
     experts: ExpertsConfig
     regions: RegionsConfig
+    segments: SegmentsConfig = SegmentsConfig()
     compute: ComputeConfig = ComputeConfig()
     driver: DriverConfig = DriverConfig()
     template: Path | None = None
@@ -183,7 +254,7 @@ def load_config(path: str | Path) -> Config:
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    tags = {"nequip", "pair", "species", "indices", "slab", "box", "coordination"}
+    tags = {"nequip", "pair", "species", "indices", "slab", "box", "coordination", "centrosymmetry", "agreement"}
     loc = list(first["loc"])
     # pydantic puts the tag of a union into the location; the user never wrote it as a key.
     where = [

@@ -69,7 +69,7 @@ class Evaluator:
         self._frozen: NDArray[np.bool_] | None = None
         #: The last token as text, and what it says.
         self._token: tuple[str, Token] | None = None
-        if self._from_template and not _needs_disagreement(partitioner):
+        if self._from_template and not partitioner.regions.needs_disagreement:
             # At once: rules that do not fit should be heard of before i-PI waits.
             self._frozen = partitioner.assign(template.positions, template.cell.array, template.pbc)
 
@@ -179,7 +179,7 @@ class Evaluator:
             else:
                 source = "from the first structure (use one driver, or a template with a cell)"
             rest = {}
-            if _needs_disagreement(self._partitioner):
+            if self._partitioner.regions.needs_disagreement:
                 rest["disagreement"] = self._potential.disagreement(positions, cells, pbc)
             self._frozen = self._partitioner.assign(positions, cells, pbc, **rest)
         self._announced = True
@@ -231,7 +231,3 @@ class Evaluator:
 def _counts(assignment: NDArray[np.bool_]) -> str:
     number = int(assignment.sum())
     return f"{number} complex, {len(assignment) - number} bulk atoms"
-
-
-def _needs_disagreement(partitioner: Partitioner) -> bool:
-    return any(rule.type == "agreement" for rule in partitioner.regions.rules)

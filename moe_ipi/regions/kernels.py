@@ -54,6 +54,54 @@ def coordination(
 
 
 @jit()
+def centrosymmetry(
+    chosen: BoolArray,
+    centers: IntArray,
+    neighbors: IntArray,
+    vectors: FloatArray,
+    reach: float,
+    number: int,
+    tie: float,
+) -> FloatArray:
+    """(N,) centro-symmetry parameter (A^2) of the chosen atoms, infinite with fewer than ``number`` neighbours.
+
+    Sum of the ``number / 2`` smallest abs(v + w)^2 over the pairs v, w of vectors to the nearest ``number`` chosen
+    neighbours.  Neighbours as far away as the last of these, to within ``tie`` (A), all take part: the order of the
+    atoms must not decide among them.  Pairs must be sorted by centre.
+    """
+    values = np.zeros(len(chosen))
+    start = 0
+    for i in range(len(chosen)):
+        stop = start
+        while stop < len(centers) and centers[stop] == i:
+            stop += 1
+        if chosen[i]:
+            found = np.empty((stop - start, 3))
+            lengths = np.empty(stop - start)
+            n = 0
+            for p in range(start, stop):
+                length = np.sqrt((vectors[p] ** 2).sum())
+                if chosen[neighbors[p]] and length <= reach:
+                    found[n] = vectors[p]
+                    lengths[n] = length
+                    n += 1
+            if n < number:
+                values[i] = np.inf
+            else:
+                last = np.sort(lengths[:n])[number - 1] + tie
+                near = found[:n][lengths[:n] <= last]
+                sums = np.empty(len(near) * (len(near) - 1) // 2)
+                k = 0
+                for a in range(len(near)):
+                    for b in range(a):
+                        sums[k] = ((near[a] + near[b]) ** 2).sum()
+                        k += 1
+                values[i] = np.sort(sums)[: number // 2].sum()
+        start = stop
+    return values
+
+
+@jit()
 def in_box(
     positions: FloatArray, lattice: FloatArray, first: IntArray, last: IntArray, low: FloatArray, high: FloatArray
 ) -> BoolArray:

@@ -12,7 +12,16 @@ import numpy as np
 from ase.geometry import minkowski_reduce
 from numpy.typing import NDArray
 
-from moe_ipi.config import BoxRule, CoordinationRule, IndicesRule, RuleConfig, SlabRule, SpeciesRule
+from moe_ipi.config import (
+    AgreementRule,
+    BoxRule,
+    CentrosymmetryRule,
+    CoordinationRule,
+    IndicesRule,
+    RuleConfig,
+    SlabRule,
+    SpeciesRule,
+)
 from moe_ipi.errors import ConfigError
 from moe_ipi.neighbors import completed_cell
 from moe_ipi.regions import kernels
@@ -49,6 +58,11 @@ def seeds(rule: RuleConfig, frame: Frame, key: str) -> BoolArray:
             return box_seeds(rule, frame, key)
         case CoordinationRule():
             return coordination_seeds(rule, frame)
+        case CentrosymmetryRule():
+            return centrosymmetry_seeds(rule, frame)
+        case AgreementRule():
+            # Not of this structure alone: the partitioner receives what the experts say.
+            return np.zeros(len(frame.species), bool)
     raise ConfigError(f"{key}: no such rule: {rule!r}")
 
 
@@ -136,12 +150,42 @@ def _cut(low: FloatArray, high: FloatArray, lattice: FloatArray) -> None:
             high[axis] = min(high[axis], low[axis] + lengths[parallel].min())
 
 
-def coordination_seeds(rule: CoordinationRule, frame: Frame) -> BoolArray:
-    """Atoms of the species with fewer than ``below`` neighbours of those species within the cutoff."""
+def coordination_seeds(
+    rule: CoordinationRule, frame: Frame, counts: NDArray[np.integer] | FloatArray | None = None
+) -> BoolArray:
+    """Atoms of the species with fewer than ``below`` neighbours of those species within the cutoff.
+
+    Args:
+        rule: the rule.
+        frame: the structure.
+        counts: (N,) the numbers of neighbours, if they are averages over other structures.
+    """
+    counts = coordination_counts(rule, frame) if counts is None else counts
+    return np.isin(frame.species, rule.species) & (counts < rule.below)
+
+
+def coordination_counts(rule: CoordinationRule, frame: Frame) -> NDArray[np.int64]:
+    """(N,) number of neighbours of the rule's species within its cutoff, 0 for other atoms."""
+    chosen = np.isin(frame.species, rule.species)
+    if not chosen.any():
+        return np.zeros(len(chosen), np.int64)
+    pairs = frame.pairs
+    return kernels.coordination(chosen, pairs.centers, pairs.neighbors, frame.squares, rule.cutoff + TOLERANCE)
+
+
+def centrosymmetry_seeds(rule: CentrosymmetryRule, frame: Frame) -> BoolArray:
+    """Atoms of the species whose surroundings are not the same seen through the atom.
+
+    C. L. Kelchner, S. J. Plimpton, J. C. Hamilton, Phys. Rev. B 58, 11085 (1998), with the sum taken over the smallest
+    terms of all pairs of the nearest neighbours.
+    """
     chosen = np.isin(frame.species, rule.species)
     if not chosen.any():
         return chosen
     pairs = frame.pairs
+    # Lattice vectors of directions that are not periodic may hold anything.
+    cell = np.where(np.array(frame.pbc)[:, None], frame.cell, 0.0)
+    vectors = pairs.vectors(frame.positions, cell)
     reach = rule.cutoff + TOLERANCE
-    counts = kernels.coordination(chosen, pairs.centers, pairs.neighbors, frame.squares, reach)
-    return chosen & (counts < rule.below)
+    values = kernels.centrosymmetry(chosen, pairs.centers, pairs.neighbors, vectors, reach, rule.neighbors, TOLERANCE)
+    return chosen & (values > rule.above)

@@ -1,8 +1,9 @@
 """The i-PI process of ``moe-ipi run``: runs i-PI, reports on it, and makes sure that it can always be stopped.
 
-Started as ``python -m moe_ipi.simulation.server_process INPUT FD``.  Writes one JSON object per line to the inherited
-file descriptor FD: ``{"step": ...}`` while it runs, ``{"end": message, "status": ...}`` when i-PI begins to stop (the
-first one counts), ``{"error": reason}`` when it fails.  Ends the run, with a RESTART, when its input is closed.
+Started as ``python -m moe_ipi.simulation.server_process INPUT FD CONFIG``.  Writes one JSON object per line to the
+inherited file descriptor FD: ``{"step": ...}`` while it runs, ``{"note": text}`` for the user, ``{"end": message,
+"status": ...}`` when i-PI begins to stop (the first one counts), ``{"error": reason}`` when it fails.  Ends the run,
+with a RESTART, when its input is closed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from ipi.engine.simulation import Simulation
 from ipi.utils.softexit import softexit
 from ipi.utils.units import unit_to_user
 
-from moe_ipi.simulation.ipi_input import one_line
+from moe_ipi.config import Config, load_config
+from moe_ipi.errors import MoEError
+from moe_ipi.simulation.ipi_input import one_line, schedule_of
+from moe_ipi.simulation.schedule import segment_steps
+from moe_ipi.simulation.segments import Segments, add_properties
 
 #: Seconds that i-PI is given to stop by itself, before RESTART is written behind its back.
 GRACE = 4.0
@@ -48,7 +53,11 @@ class Reporter:
             self.failed = True
             self.emit(error=reason)
 
-    def step(self, simulation: Simulation, step: int) -> None:
+    def note(self, text: str) -> None:
+        """Show the user a line."""
+        self.emit(note=text)
+
+    def step(self, simulation: Simulation, step: int, segments: Segments) -> None:
         """Report on the step that was done, a few times per second."""
         now = time.monotonic()
         if now - self._last < _REPORT_EVERY and step + 1 < simulation.tsteps:
@@ -60,11 +69,13 @@ class Reporter:
             # A report must never end a run.
             traceback.print_exc()
             state = {}
-        self.emit(step=step + 1, total=simulation.tsteps, **state)
+        if segments.adaptive:
+            state["segment"] = segments.segment
+        self.emit(step=step + 1, total=simulation.tsteps, n_complex=segments.n_complex, **state)
 
 
 def _state(simulation: Simulation) -> dict[str, Any]:
-    """Temperature in K; conserved quantity, summed over systems, in eV per bead; atoms per expert.
+    """Temperature in K; conserved quantity, summed over systems, in eV per bead.
 
     What would need a new evaluation of forces is left out.
     """
@@ -81,22 +92,26 @@ def _state(simulation: Simulation) -> dict[str, Any]:
         return state
     conserved = sum(float(s.properties["conserved"][0]) for s in systems)
     state["conserved"] = float(unit_to_user("energy", "electronvolt", conserved))
-    counts = [fb.ufvx[3]["moe_n_complex"] for fb in beads if "moe_n_complex" in fb.ufvx[3]]
-    if counts:
-        state["n_complex"] = int(counts[0])
     return state
 
 
-def run_ipi(path: str, reporter: Reporter) -> None:
+def run_ipi(path: str, config: Config, reporter: Reporter) -> None:
     """Run i-PI as the program ``i-pi`` does; does not return if the run has started."""
+    segments: Segments
 
     def hook(simulation: Simulation) -> None:
+        nonlocal segments
+        steps, _ = segment_steps(config.segments, *schedule_of(simulation))
+        segments = Segments(simulation, config, steps, reporter.note)
+        add_properties(simulation, segments)
         run_step = simulation.run_step
 
         def reported(step: int) -> None:
+            segments.before_step()
             run_step(step)
+            segments.after_step(step)
             if not softexit.triggered:
-                reporter.step(simulation, step)
+                reporter.step(simulation, step, segments)
 
         simulation.run_step = reported
 
@@ -117,7 +132,12 @@ def run_ipi(path: str, reporter: Reporter) -> None:
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     reporter.emit(started=simulation.step, total=simulation.tsteps)
     try:
+        segments.begin()
         simulation.run()
+    except MoEError as error:
+        reporter.error(str(error))
+        softexit.cleanup("bad", str(error))
+        _exit(1)
     except Exception as error:
         traceback.print_exc()
         reporter.error(f"i-PI failed: {one_line(error)}")
@@ -201,10 +221,10 @@ def _exit(status: int) -> NoReturn:
 
 def main() -> None:
     """Run the input named on the command line."""
-    path, descriptor = sys.argv[1], int(sys.argv[2])
+    path, descriptor, config = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     reporter = Reporter(descriptor)
     try:
-        run_ipi(path, reporter)
+        run_ipi(path, load_config(config), reporter)
     except Exception as error:
         traceback.print_exc()
         reporter.error(f"i-PI cannot start: {one_line(error)}")

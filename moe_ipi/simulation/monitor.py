@@ -1,0 +1,71 @@
+"""The accuracy monitor: forces of the two experts together against the complex expert on every atom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from ipi.engine.forcefields import FFSocket
+from ipi.engine.simulation import Simulation
+from ipi.utils.depend import dstrip
+
+from moe_ipi.driver.request import HAMILTONIAN, TOKEN
+from moe_ipi.simulation import server_side
+from moe_ipi.units import HARTREE_PER_BOHR
+
+_HEADER = """\
+# moe-ipi accuracy monitor: forces on the centroid, both experts together against the complex expert on every atom
+# step segment system RMSE(eV/A, over components) largest(eV/A, over atoms) atom
+"""
+
+
+class Monitor:
+    """Compares, and writes ``PREFIX.moe_monitor``.
+
+    Args:
+        simulation: the simulation.
+        field: the force field whose drivers are asked.
+        threshold: eV/A; a larger RMSE is shown to the user.
+        note: shows a line to the user.
+    """
+
+    def __init__(
+        self, simulation: Simulation, field: FFSocket, threshold: float | None, note: Callable[[str], None]
+    ) -> None:
+        self._simulation = simulation
+        self._field = field
+        self._threshold = threshold
+        self._note = note
+
+    def compare(self, step: int, segment: int, token: str) -> None:
+        """Evaluate the centroid of every system both ways, and write the difference.
+
+        Args:
+            step: number of steps that were done.
+            segment: the segment that begins.
+            token: its assignment.
+        """
+        systems = self._simulation.syslist
+        centroids = [(np.array(dstrip(system.beads.q)).mean(axis=0), system.cell) for system in systems]
+        moe, full = (
+            server_side.ask(self._field, centroids, {TOKEN: token, HAMILTONIAN: hamiltonian})
+            for hamiltonian in ("moe", "complex")
+        )
+        prefix = self._simulation.outtemplate.prefix or "moe-ipi"
+        path = Path(f"{prefix}.moe_monitor")
+        new = not path.exists()
+        with path.open("a", encoding="utf-8") as file:
+            if new:
+                file.write(_HEADER)
+            for k, (one, other) in enumerate(zip(moe, full, strict=True)):
+                difference = (one[1] - other[1]).reshape(-1, 3) * HARTREE_PER_BOHR
+                rmse = float(np.sqrt((difference**2).mean()))
+                norms = np.linalg.norm(difference, axis=1)
+                worst = int(norms.argmax())
+                file.write(f"{step} {segment} {k} {rmse:.6e} {norms[worst]:.6e} {worst}\n")
+                if self._threshold is not None and rmse > self._threshold:
+                    self._note(
+                        f"step {step}: forces differ from the complex expert's by {rmse:.3f} eV/A (RMS; threshold "
+                        f"{self._threshold:g}), most at atom {worst}: enlarge the region"
+                    )
