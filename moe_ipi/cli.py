@@ -96,7 +96,9 @@ def driver(
 def run(
     input: Annotated[Path, typer.Argument(metavar="INPUT.xml", help="i-PI's input, or a RESTART or checkpoint of it.")],
     config: ConfigOption,
-    drivers: Annotated[int, typer.Option("-n", "--drivers", min=1, help="Number of local drivers.")] = 1,
+    drivers: Annotated[
+        int, typer.Option("-n", "--drivers", min=1, help="Number of local drivers for each <ffsocket>.")
+    ] = 1,
     device: DeviceOption = None,
     compile: CompileOption = None,
 ) -> None:

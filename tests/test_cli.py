@@ -97,7 +97,7 @@ NOTHING = lambda: None  # noqa: E731
     ("change", "input", "config", "message"),
     [
         (NOTHING, "input.xml", "none.toml", "there is no config 'none.toml'"),
-        (edit("moe.toml", "radius", "radios"), "input.xml", "moe.toml", "regions.radius: is missing"),
+        (edit("moe.toml", "radius", "radios"), "input.xml", "moe.toml", "regions.radios: is not a known key"),
         (edit("moe.toml", "radius = 2.6", "radius = -1"), "input.xml", "moe.toml", "regions.radius: "),
         (edit("moe.toml", "[regions]", "[regions"), "input.xml", "moe.toml", "is not valid TOML"),
         (
@@ -120,7 +120,12 @@ NOTHING = lambda: None  # noqa: E731
         (edit("input.xml", "init.xyz", "none.xyz"), "input.xml", "moe.toml", "names the file 'none.xyz'"),
         (edit("input.xml", "<total_steps>3", "<total_steps>0"), "input.xml", "moe.toml", "raise <total_steps>"),
         (edit("init.xyz", "\nO ", "\nXx "), "input.xml", "moe.toml", "masses (is every label an element?)"),
-        (edit("input.xml", "</ffsocket>", "</ffsocket><ffsocket name='b'/>"), "input.xml", "moe.toml", "2 <ffsocket>s"),
+        (
+            edit("input.xml", "</ffsocket>", "</ffsocket><ffsocket name='b'/><ffsocket name='c'/>"),
+            "input.xml",
+            "moe.toml",
+            "'b' and 'c' of 'input.xml' have the same address: give each its own <port>",
+        ),
         (lambda: Path("EXIT").touch(), "input.xml", "moe.toml", "remove it"),
         (lambda: Path("RESTART").write_text(""), "RESTART", "moe.toml", "is not XML"),
     ],

@@ -31,23 +31,27 @@ class IPIInput:
 
     Attributes:
         path: absolute path of the input, a RESTART or a checkpoint.
-        server: where i-PI will listen.
+        servers: name of every ``<ffsocket>``, and where i-PI will listen for its drivers; at least one.
         prefix: i-PI's prefix of output files.
         step: the step the run starts from; 0 is a new run.
         total_steps: the step at which it ends.
         species: N labels, in i-PI's order of atoms.
         positions: (N, 3), bohr: the first bead where all are the same, else the centroid.
         cell: (3, 3), bohr, columns are lattice vectors.
+        checkpoint_strides: of its ``<checkpoint>`` outputs.
+        dynamics: whether all its systems move by molecular dynamics.
     """
 
     path: Path
-    server: Server
+    servers: tuple[tuple[str, Server], ...]
     prefix: str
     step: int
     total_steps: int
     species: tuple[str, ...]
     positions: NDArray[np.float64]
     cell: NDArray[np.float64]
+    checkpoint_strides: tuple[int, ...] = ()
+    dynamics: bool = True
 
 
 class _Loaded(Exception):
@@ -66,13 +70,13 @@ def read_input(path: str | Path, directory: str | Path) -> IPIInput:
         directory: where i-PI will run; names of files in the input are relative to it.
 
     Raises:
-        InputError: the file is missing, is no i-PI input, i-PI refuses it, or it does not have exactly one
-            ``<ffsocket>``.
+        InputError: the file is missing, is no i-PI input, i-PI refuses it, it has no ``<ffsocket>``, or two of them
+            at one address.
     """
     path = Path(path).resolve()
     _check_file(path)
     simulation = _load(path, Path(directory))
-    server = _server(simulation, path)
+    servers = _servers(simulation, path)
     if simulation.tsteps <= simulation.step:
         raise InputError(
             f"'{path.name}' has already run its {simulation.tsteps} steps; raise <total_steps> in it to continue"
@@ -83,16 +87,19 @@ def read_input(path: str | Path, directory: str | Path) -> IPIInput:
         if tuple(str(name) for name in other.beads.names) != species:
             raise InputError(f"the systems of '{path.name}' have different atoms; drivers need the same atoms in all")
     beads = np.array(system.beads.q, np.float64)
+    strides, dynamics = schedule_of(simulation)
     positions = beads[0] if (beads == beads[0]).all() else beads.mean(axis=0)
     return IPIInput(
         path=path,
-        server=server,
+        servers=servers,
         prefix=simulation.outtemplate.prefix or "moe-ipi",
         step=int(simulation.step),
         total_steps=int(simulation.tsteps),
         species=species,
         positions=positions.reshape(-1, 3),
         cell=np.array(system.cell.h, np.float64),
+        checkpoint_strides=strides,
+        dynamics=dynamics,
     )
 
 
@@ -150,27 +157,57 @@ def one_line(error: BaseException) -> str:
     return text if isinstance(error, (ValueError, RuntimeError)) and text else f"{type(error).__name__}: {text}"
 
 
-def _server(simulation: Simulation, path: Path) -> Server:
+def schedule_of(simulation: Simulation) -> tuple[tuple[int, ...], bool]:
+    """What decides when the assignment may change, see :func:`moe_ipi.simulation.schedule.segment_steps`.
+
+    Args:
+        simulation: loaded, bound or not.
+
+    Returns:
+        The stride of every ``<checkpoint>``, and whether the atoms of all systems move by molecular dynamics, and by
+        nothing else.
+    """
+    from ipi.engine.outputs import CheckpointOutput
+
+    strides = tuple(int(output.stride) for output in simulation.outtemplate if isinstance(output, CheckpointOutput))
+    return strides, all(_is_dynamics(system.motion) for system in simulation.syslist)
+
+
+def _is_dynamics(motion: Any) -> bool:
+    from ipi.engine.motion import Dynamics, MultiMotion
+
+    if isinstance(motion, MultiMotion):
+        return all(_is_dynamics(each) for each in motion.mlist)
+    return isinstance(motion, Dynamics)
+
+
+def _servers(simulation: Simulation, path: Path) -> tuple[tuple[str, Server], ...]:
     fields = list(_forcefields(simulation.fflist.values()))
-    sockets = [ff.socket for ff in fields if hasattr(ff, "socket")]
-    if len(sockets) > 1:
-        raise InputError(
-            f"'{path.name}' has {len(sockets)} <ffsocket>s and 'moe-ipi run' serves one: run it with i-pi and start "
-            "'moe-ipi driver' by hand for each"
+    servers: list[tuple[str, Server]] = []
+    for field in fields:
+        if not hasattr(field, "socket"):
+            continue
+        socket = field.socket
+        unix = socket.mode in ("unix", "shm")
+        server = Server(
+            address=socket.address,
+            port=None if unix else socket.port,
+            shm=socket.mode == "shm",
+            prefix=simulation.sockets_prefix,
         )
-    if not sockets:
+        for name, other in servers:
+            if (other.address, other.port) == (server.address, server.port):
+                raise InputError(
+                    f"the <ffsocket>s '{name}' and '{field.name}' of '{path.name}' have the same address: give each "
+                    f"its own <{'address' if unix else 'port'}>"
+                )
+        servers.append((field.name, server))
+    if not servers:
         kinds = ", ".join(sorted({type(ff).__name__.lower() for ff in fields})) or "no force field"
         raise InputError(
             f"'{path.name}' has no <ffsocket> but {kinds}, so it needs no drivers: run it with i-pi {path.name}"
         )
-    socket = sockets[0]
-    unix = socket.mode in ("unix", "shm")
-    return Server(
-        address=socket.address,
-        port=None if unix else socket.port,
-        shm=socket.mode == "shm",
-        prefix=simulation.sockets_prefix,
-    )
+    return tuple(servers)
 
 
 def _forcefields(fields: Any) -> Iterator[Any]:

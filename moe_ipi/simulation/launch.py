@@ -1,43 +1,20 @@
-"""The work behind ``moe-ipi run``: i-PI and its drivers as child processes, watched until all have ended."""
+"""The work behind ``moe-ipi run``: check everything first, then start i-PI and its drivers."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import signal
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from rich.console import Console
 
 from moe_ipi.config import Config, ModelExpert, load_config
-from moe_ipi.driver.client import Server
-from moe_ipi.errors import ConfigError, MoEError
+from moe_ipi.errors import ConfigError
 from moe_ipi.models import find_config
-from moe_ipi.simulation.children import Child, stop_all
+from moe_ipi.simulation.drivers import Drivers, threads_environment
 from moe_ipi.simulation.endpoint import free_endpoint
-from moe_ipi.simulation.ipi_input import InputError, IPIInput, read_input
-from moe_ipi.simulation.progress import Display, Status, duration
-from moe_ipi.simulation.template import prepare_template
-from moe_ipi.threads import threads_per_driver
-
-#: Seconds that i-PI is given to write its RESTART and end (its own process gives up before).
-_IPI_SECONDS = 15.0
-#: Seconds that a driver is given to notice that i-PI has ended.
-_DRIVER_SECONDS = 5.0
-#: Seconds after which a driver that ended is taken as the cause, unless i-PI has ended too.
-_SETTLE_SECONDS = 2.0
-
-
-class SimulationError(MoEError):
-    """i-PI or a driver failed while the simulation ran."""
+from moe_ipi.simulation.ipi_input import InputError, read_input
+from moe_ipi.simulation.schedule import segment_steps
+from moe_ipi.simulation.supervisor import Supervisor
+from moe_ipi.simulation.template import write_template
 
 
 def run_simulation(
@@ -52,14 +29,16 @@ def run_simulation(
 ) -> int:
     """Run i-PI with local drivers to its end.
 
-    Logs go to ``PREFIX.ipi.log`` and ``PREFIX.driver-K.log``, where PREFIX is i-PI's own prefix of output files.  A
-    new run keeps its first structure in ``PREFIX.template.xyz``: the assignment is computed from it, also when
-    the run is continued from a RESTART.
+    Logs go to ``PREFIX.ipi.log`` and ``PREFIX.driver-K.log``, where PREFIX is i-PI's own prefix of output files.  An
+    input may have several ``<ffsocket>``s, for multiple time stepping or ring-polymer contraction, say: each gets its
+    own drivers, which log to ``PREFIX.NAME.driver-K.log``, NAME being that of the ``<ffsocket>``.  All of them are
+    drivers of moe-ipi with this config, and take the species from ``PREFIX.template.xyz``.  Every assignment is a
+    line of ``PREFIX.moe_ledger``; a continued run goes on with the assignment in its RESTART or checkpoint.
 
     Args:
         input: i-PI's input, or a RESTART or checkpoint.
         config: a ``moe.toml``, or the name of a shipped pair.
-        n_drivers: number of drivers.
+        n_drivers: number of drivers for each ``<ffsocket>``.
         device: overrides ``compute.device``.
         compile: overrides ``compute.compile``.
         directory: where i-PI runs, to which file names in the input are relative; default: the folder of the input.
@@ -70,7 +49,7 @@ def run_simulation(
         stopped by Ctrl-C, SIGTERM or SIGHUP.
 
     Raises:
-        ConfigError: the config cannot be used.
+        ConfigError: the config cannot be used, or does not fit the input.
         InputError: the input cannot be run, or the place where i-PI would listen is taken.
         StructureError: the atoms of the input are not elements.
         SimulationError: i-PI or a driver failed; all were stopped, and i-PI has written a RESTART if it could.
@@ -83,16 +62,16 @@ def run_simulation(
     folder = Path(directory).resolve() if directory is not None else input.parent
     run = read_input(input, folder)
     _check_folder(folder)
-    notes = [free_endpoint(run.server)]
-    template, note = prepare_template(run, folder)
-    _check_regions(loaded, run, template)
-    for line in (*notes, note):
-        if line:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    options = _driver_options(run.server, path, template, device, compile)
-    simulation = _Run(run, folder, n_drivers, options, _threads(loaded, n_drivers), console)
+    _, note = segment_steps(loaded.segments, run.checkpoint_strides, run.dynamics)
+    notes = [note, *(free_endpoint(server) for _, server in run.servers)]
+    template = write_template(run, folder)
+    _check_regions(loaded, template)
+    for line in filter(None, notes):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    plan = Drivers(n_drivers, path.resolve(), template, device, compile)
+    environment = threads_environment(loaded, n_drivers * len(run.servers))
     again = f"moe-ipi run RESTART -c {config} -n {n_drivers}"
-    return simulation.supervise(again)
+    return Supervisor(run, folder, plan, environment, console).supervise(again)
 
 
 def _check_config(config: Config, path: Path) -> None:
@@ -106,211 +85,8 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"there is a file 'EXIT' in '{folder}', at which i-PI stops at once: remove it")
 
 
-def _check_regions(config: Config, run: IPIInput, template: Path) -> None:
+def _check_regions(config: Config, template: Path) -> None:
     from moe_ipi.regions.partitioner import Partitioner
     from moe_ipi.structure import read_template
 
     Partitioner(config.regions, read_template(template).get_chemical_symbols())
-
-
-def _driver_options(
-    server: Server, config: Path, template: Path, device: str | None, compile: bool | None
-) -> list[str]:
-    options = ["-c", str(config.resolve()), "--template", str(template), "--connect-timeout", "120"]
-    if server.port is None:
-        options += ["--shm" if server.shm else "-u", "-a", server.address, "-S", server.prefix]
-    else:
-        everywhere = server.address in ("", "0.0.0.0")
-        options += ["-a", "127.0.0.1" if everywhere else server.address, "-p", str(server.port)]
-    if device is not None:
-        options += ["--device", device]
-    if compile is not None:
-        options += ["--compile" if compile else "--no-compile"]
-    return options
-
-
-def _threads(config: Config, n_drivers: int) -> dict[str, str]:
-    """Environment that shares the cores between the drivers, unless the user has decided."""
-    if config.compute.threads is not None or "OMP_NUM_THREADS" in os.environ:
-        return {}
-    return {"OMP_NUM_THREADS": str(threads_per_driver(n_drivers))}
-
-
-def _step_of(restart: Path) -> str:
-    """The number of steps that were done when a RESTART was written."""
-    found = re.search(r"<step>\s*(\d+)\s*</step>", restart.read_text(encoding="utf-8", errors="replace"))
-    return found.group(1) if found else "0"
-
-
-class _Run:
-    """The children of one run, and what is known of them."""
-
-    def __init__(
-        self,
-        run: IPIInput,
-        folder: Path,
-        n_drivers: int,
-        options: list[str],
-        environment: dict[str, str],
-        console: Console,
-    ) -> None:
-        self._input = run
-        self._folder = folder
-        self._n_drivers = n_drivers
-        self._options = options
-        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
-        self._console = console
-        self._status = Status(run.step, run.total_steps)
-        self._error: str | None = None
-        self._end: dict[str, Any] | None = None
-        self._signal: int | None = None
-        self._server: Child
-        self._drivers: list[Child] = []
-
-    def supervise(self, again: str) -> int:
-        """Start everything, wait for the end, leave nothing running."""
-        start, start_date = time.monotonic(), time.time()
-        children: list[Child] = []
-        with self._signals(), Display(self._console, self._status) as display:
-            try:
-                reader = self._start(children)
-                failure = self._watch(display)
-                if self._signal is not None or failure:
-                    self._stop_server(display)
-                elif self._server.wait(_IPI_SECONDS):
-                    reader.join(1.0)
-                for driver in self._drivers:
-                    driver.wait(_DRIVER_SECONDS if self._signal is None else 2.0)
-                reader.join(1.0)
-                display.refresh()
-            finally:
-                stop_all(children, 3.0)
-        failure = self._error or failure or self._server_failure()
-        restart = self._folder / "RESTART"
-        written = restart.is_file() and restart.stat().st_mtime >= start_date - 1.0
-        if self._signal is not None:
-            if written:
-                self._say(f"stopped; RESTART is at step {_step_of(restart)}; to continue: {again}")
-            else:
-                self._say("stopped; i-PI has written no RESTART")
-            return 130
-        if failure:
-            raise SimulationError(f"{failure}; {'RESTART is written' if written else 'i-PI has written no RESTART'}")
-        seconds = time.monotonic() - start
-        last = self._status.step
-        if last < self._status.total and not self._end.get("finished"):
-            last = int(_step_of(restart)) if written else last
-            self._say(f"i-PI ended the run early ({self._end_message()}); to continue: {again}")
-        self._say(f"{last - self._input.step} steps in {duration(seconds)}, {self._status}".rstrip(", "))
-        return 0
-
-    def _start(self, children: list[Child]) -> threading.Thread:
-        prefix, append = self._input.prefix, self._input.step > 0
-        read, write = os.pipe()
-        # -P: a file of the user's folder must not hide a Python module.
-        python = [sys.executable, "-P", "-m"]
-        try:
-            self._server = Child(
-                "i-PI",
-                [*python, "moe_ipi.simulation.server_process", str(self._input.path), str(write)],
-                log=self._folder / f"{prefix}.ipi.log",
-                append=append,
-                directory=self._folder,
-                environment=self._environment,
-                keep_stdin=True,
-                descriptors=[write],
-            )
-        except OSError as error:
-            os.close(read)
-            raise SimulationError(f"cannot start i-PI: {error}") from None
-        finally:
-            os.close(write)
-        children.append(self._server)
-        reader = threading.Thread(target=self._read, args=(read,), daemon=True)
-        reader.start()
-        for k in range(1, self._n_drivers + 1):
-            driver = Child(
-                f"driver {k}",
-                [*python, "moe_ipi.cli", "driver", *self._options],
-                log=self._folder / f"{prefix}.driver-{k}.log",
-                append=append,
-                directory=self._folder,
-                environment=self._environment,
-            )
-            children.append(driver)
-            self._drivers.append(driver)
-        return reader
-
-    def _read(self, descriptor: int) -> None:
-        with os.fdopen(descriptor, encoding="utf-8") as lines:
-            for line in lines:
-                report = json.loads(line)
-                if "step" in report:
-                    self._status.update(report)
-                elif "error" in report:
-                    self._error = self._error or report["error"]
-                elif "end" in report:
-                    self._end = self._end or report
-
-    def _watch(self, display: Display) -> str:
-        """Wait until i-PI has ended, a driver has failed (returns why) or a signal has come."""
-        ended_at: float | None = None
-        while self._signal is None:
-            if self._server.poll() is not None or self._end is not None or self._error is not None:
-                return ""
-            dead = [driver for driver in self._drivers if driver.poll() is not None]
-            if dead:
-                # When i-PI ends, its drivers do: give it the time to say so.
-                ended_at = ended_at or time.monotonic()
-                if time.monotonic() - ended_at > _SETTLE_SECONDS:
-                    return f"{dead[0].name} failed: {dead[0].reason()}"
-            display.refresh(f"drivers: {self._drivers[0].last_line()[:100] or 'starting'}")
-            time.sleep(0.1)
-        return ""
-
-    def _stop_server(self, display: Display) -> None:
-        if self._signal is not None:
-            display.line("stopping: i-PI writes its RESTART (Ctrl-C again to kill everything)")
-        first = self._signal
-        self._server.terminate()
-        deadline = time.monotonic() + _IPI_SECONDS
-        while not self._server.wait(0.1) and time.monotonic() < deadline and self._signal == first:
-            pass
-
-    def _server_failure(self) -> str:
-        """Why i-PI ended, if that was not as it should be."""
-        if self._end is None:
-            return f"i-PI failed: {self._server.reason()}"
-        if self._end["status"] == "bad":
-            return f"i-PI failed: {self._end_message()}"
-        if "signal" in self._end["end"].lower():
-            return "i-PI was stopped by a signal"
-        return ""
-
-    def _end_message(self) -> str:
-        if (self._folder / "EXIT").exists():
-            return "there is a file EXIT: remove it"
-        text = self._end["end"].split(":", 1)[-1].strip().rstrip(".")
-        # What i-PI says also when its <total_time> is over.
-        return f"see {self._server.log.name}" if text == "Exiting cleanly" else text
-
-    def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Note signals instead of being ended by them; a second one is noted, too, as another number."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def note(number: int, frame: FrameType | None) -> None:
-            self._signal = (self._signal or 0) + number
-
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, note) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -20,6 +20,7 @@ class Status:
         total: step at which the run ends.
         temperature: K.
         drift: change of the conserved quantity since the first report of this run, meV per atom.
+        segment: number of the present segment, counted from 0; ``None`` if the assignment is fixed.
         n_complex: atoms of the complex expert.
         natoms: atoms of one system.
     """
@@ -28,6 +29,7 @@ class Status:
     total: int
     temperature: float | None = None
     drift: float | None = None
+    segment: int | None = None
     n_complex: int | None = None
     natoms: int = 0
     _reference: float | None = None
@@ -37,6 +39,7 @@ class Status:
         self.step, self.total = report["step"], report["total"]
         self.temperature = report.get("temperature")
         self.natoms = report.get("natoms", 0)
+        self.segment = report.get("segment", self.segment)
         self.n_complex = report.get("n_complex", self.n_complex)
         conserved = report.get("conserved")
         if conserved is None or not self.natoms:
@@ -52,6 +55,8 @@ class Status:
             parts.append(f"{self.temperature:.0f} K")
         if self.drift is not None:
             parts.append(f"conserved {self.drift:+.3f} meV/atom")
+        if self.segment is not None:
+            parts.append(f"segment {self.segment}")
         if self.n_complex is not None:
             parts.append(f"{self.n_complex} complex + {self.natoms - self.n_complex} bulk atoms")
         return ", ".join(parts)

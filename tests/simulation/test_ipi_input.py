@@ -8,7 +8,7 @@ from driver_runs import Case
 
 from moe_ipi.driver.client import Server
 from moe_ipi.simulation.ipi_input import InputError, read_input
-from moe_ipi.simulation.template import prepare_template
+from moe_ipi.simulation.template import write_template
 from moe_ipi.structure import read_template
 
 
@@ -16,13 +16,13 @@ def test_socket(case: Case) -> None:
     path = case.write_input(case.ffsocket("shm"), steps=7)
     path.write_text(path.read_text().replace("<simulation", "<simulation sockets_prefix='/tmp/other_'"))
     run = read_input(path, case.folder)
-    assert run.server == Server(case.name, shm=True, prefix="/tmp/other_")
+    assert run.servers == (("moe", Server(case.name, shm=True, prefix="/tmp/other_")),)
     assert (run.prefix, run.step, run.total_steps) == ("out", 0, 7)
 
 
 def test_defaults_are_those_of_ipi(case: Case) -> None:
     run = read_input(case.write_input("<ffsocket name='moe'/>"), case.folder)
-    assert run.server == Server("localhost", 65535)
+    assert run.servers == (("moe", Server("localhost", 65535)),)
 
 
 def test_units_of_the_input_hold(case: Case) -> None:
@@ -33,9 +33,7 @@ def test_units_of_the_input_hold(case: Case) -> None:
     path.write_text(
         path.read_text().replace("<file mode='xyz'>", "<file mode='xyz' units='angstrom' cell_units='angstrom'>")
     )
-    template, line = prepare_template(read_input(path, case.folder), case.folder)
-    assert line == ""
-    atoms = read_template(template)
+    atoms = read_template(write_template(read_input(path, case.folder), case.folder))
     np.testing.assert_allclose(atoms.positions, case.atoms.positions, atol=1e-12)
     np.testing.assert_allclose(atoms.cell.array, case.atoms.cell.array, atol=1e-12)
 
