@@ -55,29 +55,32 @@ class Entry:
     left: NDArray[np.int64]
 
     def line(self) -> str:
-        """The entry as it stands in the file."""
+        """The entry as it stands in the file, without the end of the line."""
         time = datetime.now().strftime("%Y-%m-%dT%H:%M:%S")
-        jumps = " ".join(f"{jump:.10e}" for jump in self.jumps)
+        jumps = " ".join(f"{jump:17.10e}" for jump in self.jumps)
         return (
-            f"{self.step} {self.segment} {self.n_complex} {self.token} {time} {jumps} "
-            f"in={_listed(self.joined)} out={_listed(self.left)}\n"
+            f"{self.step:10d} {self.segment:8d} {self.n_complex:8d}  {self.token}  {time} {jumps}  "
+            f"in={_listed(self.joined)} out={_listed(self.left)}"
         )
 
 
-class Ledger:
-    """A ledger on disk; every line is there as soon as it is written.
+class Record:
+    """A text file that grows by a line now and then; every line is there as soon as it is written.
+
+    A new run (step 0) begins a new file and keeps an old one as i-PI keeps its outputs; a continued run goes on with
+    the lines up to its step, because a run that was stopped hard may have written lines that its RESTART knows nothing
+    of.
 
     Args:
-        path: the file.
-        step: the step the run starts from.  A new run (0) begins a new ledger and keeps an old one as i-PI keeps its
-            outputs; a continued run goes on with the lines up to this step, because a run that was stopped
-            hard may have written lines that its RESTART knows nothing of.
+        path: the file, relative to where i-PI runs.
+        header: its first lines, each with a ``#``.
+        step: the step the run starts from.
 
     Raises:
         LedgerError: the file cannot be read or written.
     """
 
-    def __init__(self, path: Path, step: int) -> None:
+    def __init__(self, path: Path, header: str, step: int) -> None:
         self._path = path
         try:
             if step > 0 and path.is_file():
@@ -87,14 +90,25 @@ class Ledger:
                     path.write_text("".join(kept), encoding="utf-8")
             else:
                 with open_backup(str(path), "w") as file:
-                    file.write(_HEADER)
+                    file.write(header)
         except OSError as error:
-            raise LedgerError(f"cannot write the ledger '{path}': {error.strerror or error}") from None
+            raise LedgerError(f"cannot write '{path}': {error.strerror or error}") from None
 
-    def write(self, entry: Entry) -> None:
-        """Add one line."""
+    def write(self, line: str) -> None:
+        """Add one line, given without its end; it begins with the step."""
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(entry.line())
+            file.write(line + "\n")
+
+
+class Ledger(Record):
+    """``PREFIX.moe_ledger``."""
+
+    def __init__(self, prefix: str, step: int) -> None:
+        super().__init__(Path(f"{prefix}.moe_ledger"), _HEADER, step)
+
+    def enter(self, entry: Entry) -> None:
+        """Add an entry."""
+        self.write(entry.line())
 
 
 def _listed(atoms: NDArray[np.int64]) -> str:
@@ -106,6 +120,6 @@ def _step(line: str, path: Path) -> int:
     # The last line of a run that was killed may have been cut off.
     if not line.endswith("\n") or not first or not first[0].isdecimal():
         if line.endswith("\n"):
-            raise LedgerError(f"'{path}' is not a ledger of moe-ipi: move it away")
+            raise LedgerError(f"'{path}' was not written by moe-ipi: move it away")
         return 2**63
     return int(first[0])

@@ -12,11 +12,12 @@ from ipi.utils.depend import dstrip
 
 from moe_ipi.driver.request import HAMILTONIAN, TOKEN
 from moe_ipi.simulation import server_side
+from moe_ipi.simulation.ledger import Record
 from moe_ipi.units import HARTREE_PER_BOHR
 
 _HEADER = """\
 # moe-ipi accuracy monitor: forces on the centroid, both experts together against the complex expert on every atom
-# step segment system RMSE(eV/A, over components) largest(eV/A, over atoms) atom
+# step, segment, system, RMSE (eV/A, over components), largest difference (eV/A, over atoms), atom of it
 """
 
 
@@ -24,10 +25,13 @@ class Monitor:
     """Compares, and writes ``PREFIX.moe_monitor``.
 
     Args:
-        simulation: the simulation.
+        simulation: the simulation, bound.
         field: the force field whose drivers are asked.
         threshold: eV/A; a larger RMSE is shown to the user.
         note: shows a line to the user.
+
+    Raises:
+        LedgerError: the file cannot be written.
     """
 
     def __init__(
@@ -37,6 +41,8 @@ class Monitor:
         self._field = field
         self._threshold = threshold
         self._note = note
+        prefix = simulation.outtemplate.prefix or "moe-ipi"
+        self._record = Record(Path(f"{prefix}.moe_monitor"), _HEADER, simulation.step)
 
     def compare(self, step: int, segment: int, token: str) -> None:
         """Evaluate the centroid of every system both ways, and write the difference.
@@ -52,20 +58,14 @@ class Monitor:
             server_side.ask(self._field, centroids, {TOKEN: token, HAMILTONIAN: hamiltonian})
             for hamiltonian in ("moe", "complex")
         )
-        prefix = self._simulation.outtemplate.prefix or "moe-ipi"
-        path = Path(f"{prefix}.moe_monitor")
-        new = not path.exists()
-        with path.open("a", encoding="utf-8") as file:
-            if new:
-                file.write(_HEADER)
-            for k, (one, other) in enumerate(zip(moe, full, strict=True)):
-                difference = (one[1] - other[1]).reshape(-1, 3) * HARTREE_PER_BOHR
-                rmse = float(np.sqrt((difference**2).mean()))
-                norms = np.linalg.norm(difference, axis=1)
-                worst = int(norms.argmax())
-                file.write(f"{step} {segment} {k} {rmse:.6e} {norms[worst]:.6e} {worst}\n")
-                if self._threshold is not None and rmse > self._threshold:
-                    self._note(
-                        f"step {step}: forces differ from the complex expert's by {rmse:.3f} eV/A (RMS; threshold "
-                        f"{self._threshold:g}), most at atom {worst}: enlarge the region"
-                    )
+        for k, (one, other) in enumerate(zip(moe, full, strict=True)):
+            difference = (one[1] - other[1]).reshape(-1, 3) * HARTREE_PER_BOHR
+            rmse = float(np.sqrt((difference**2).mean()))
+            norms = np.linalg.norm(difference, axis=1)
+            worst = int(norms.argmax())
+            self._record.write(f"{step:10d} {segment:8d} {k:6d}  {rmse:.6e}  {norms[worst]:.6e} {worst:8d}")
+            if self._threshold is not None and rmse > self._threshold:
+                self._note(
+                    f"step {step}: forces differ from the complex expert's by {rmse:.3f} eV/A (RMS; threshold "
+                    f"{self._threshold:g}), most at atom {worst}: enlarge the region"
+                )

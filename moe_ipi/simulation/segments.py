@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from ipi.engine.outputs import CheckpointOutput
@@ -58,7 +57,7 @@ class Segments:
         self._probed = False
         self._checkpoints: list[CheckpointOutput] = []
         self._ledger: Ledger
-        self._monitor = Monitor(simulation, self._fields[0], self._config.monitor_threshold, note)
+        self._monitor: Monitor | None = None
 
     @property
     def adaptive(self) -> bool:
@@ -90,8 +89,9 @@ class Segments:
         self._checkpoints = [output for output in simulation.outputs if isinstance(output, CheckpointOutput)]
         for output in (*self._checkpoints, simulation.chk):
             self._store_with_memory(output)
-        prefix = simulation.outtemplate.prefix or "moe-ipi"
-        self._ledger = Ledger(Path(f"{prefix}.moe_ledger"), simulation.step)
+        self._ledger = Ledger(simulation.outtemplate.prefix or "moe-ipi", simulation.step)
+        if self._steps and self._config.monitor:
+            self._monitor = Monitor(simulation, self._fields[0], self._config.monitor_threshold, self._note)
         parameters = [field.pars or {} for field in self._fields]
         known = next((p[TOKEN] for p in parameters if TOKEN in p), None)
         memory = next((p[MEMORY] for p in parameters if MEMORY in p), None)
@@ -160,7 +160,7 @@ class Segments:
                 system.ensemble.eens -= jump
             self._booked += jumps
         self._write(step, jumps, old)
-        if self._config.monitor and self._segment % self._config.monitor == 0:
+        if self._monitor is not None and self._segment % self._config.monitor == 0:
             self._monitor.compare(step, self._segment, self._token)
 
     def _update(self, structures: server_side.Frames) -> None:
@@ -193,7 +193,7 @@ class Segments:
     def _write(self, step: int, jumps: NDArray[np.float64], old: NDArray[np.bool_]) -> None:
         new = self._tracker.assignment
         nbeads = [system.beads.nbeads for system in self._simulation.syslist]
-        self._ledger.write(
+        self._ledger.enter(
             Entry(
                 step=step,
                 segment=self._segment,
@@ -222,7 +222,7 @@ class Segments:
 
 
 def add_properties(simulation: Simulation, segments: Segments) -> None:
-    """Let ``<properties>`` print ``moe_n_complex``, ``moe_segment`` and ``moe_booked``; before i-PI binds its outputs."""
+    """Let ``<properties>`` print ``moe_n_complex``, ``moe_segment``, ``moe_booked``; before i-PI binds its outputs."""
     for k, system in enumerate(simulation.syslist):
         system.properties.property_dict |= {
             "moe_n_complex": {
