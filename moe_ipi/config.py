@@ -111,13 +111,13 @@ class BoxRule(_Table):
 class CoordinationRule(_Table):
     """Seeds: atoms of ``species`` with fewer than ``below`` neighbours of those species within ``cutoff`` (A).
 
-    With ``average`` the number of neighbours is averaged over the samples of a segment.
+    With ``average`` the number of neighbours is averaged over the samples of a segment; ``below`` may be a fraction.
     """
 
     type: Literal["coordination"]
     species: Elements
     cutoff: Positive
-    below: Annotated[int, Field(ge=1)]
+    below: Positive
     average: bool = False
 
 

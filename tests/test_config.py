@@ -72,7 +72,23 @@ def test_paths_are_relative_to_the_file(tmp_path, monkeypatch):
     [
         (PAIR, "regions: is missing"),
         (REGIONS, "experts: is missing"),
-        (PAIR + "[regions]\n", "regions.radius: is missing"),
+        (PAIR + "[regions]\n", "regions: give radius, or both radius_in and radius_out"),
+        (PAIR + "[regions]\nradius_in = 3.0\n", "regions: give radius, or both radius_in and radius_out"),
+        (PAIR + "[regions]\nradius = 4.0\nradius_out = 5.0\n", "regions: give either radius, or .* not both"),
+        (PAIR + "[regions]\nradius_in = 4.0\nradius_out = 3.0\n", "radius_in must not be larger than radius_out"),
+        (PAIR + REGIONS + "dwell = -1\n", r"regions\.dwell"),
+        (PAIR + REGIONS + "[segments]\nunion = 'mean'\n", r"segments\.union: .*'beads'.*got 'mean'"),
+        (PAIR + REGIONS + "[segments]\nsample_steps = 0\n", r"segments\.sample_steps"),
+        (
+            PAIR + REGIONS + "[[regions.rules]]\ntype='agreement'\ntolerance=0\n",
+            r"rules\.0\.tolerance: .*greater than 0",
+        ),
+        (
+            PAIR
+            + REGIONS
+            + "[[regions.rules]]\ntype='centrosymmetry'\nspecies=['Pt']\ncutoff=3\nabove=1\nneighbors=7\n",
+            r"rules\.0\.neighbors: .*multiple of 2",
+        ),
         (PAIR + "[regions]\nradius = -1.0\n", r"regions\.radius: .*greater than or equal to 0.*got -1"),
         (PAIR + "[regions]\nradius = nan\n", r"regions\.radius: .*finite"),
         (PAIR + REGIONS + "[compute]\ndevise = 'cpu'\n", r"compute\.devise: is not a known key"),

@@ -32,7 +32,10 @@ def test_every_key_of_the_config_is_documented_and_valid(tmp_path):
     path = tmp_path / "moe.toml"
     path.write_text(block("toml"))
     config = load_config(path)
-    tables = [Config, *(type(t) for t in (config.experts, config.regions, config.compute, config.driver))]
+    tables = [
+        Config,
+        *(type(t) for t in (config.experts, config.regions, config.segments, config.compute, config.driver)),
+    ]
     tables += [type(config.experts.complex), *(type(rule) for rule in config.regions.rules)]
     for table in tables:
         for key in table.model_fields:

@@ -22,7 +22,8 @@ INDICES = {"type": "indices", "indices": [0, 3]}
 COORDINATION = {"type": "coordination", "species": ["Pt"], "cutoff": 3.4, "below": 4}
 SLAB = {"type": "slab", "axis": "z", "min": 1.1, "max": 2.3}
 BOX = {"type": "box", "min": [0.2, -3.1, 1.3], "max": [2.9, 0.4, 3.6]}
-RULES = [SPECIES, INDICES, COORDINATION, SLAB, BOX]
+CENTROSYMMETRY = {"type": "centrosymmetry", "species": ["Pt"], "neighbors": 4, "cutoff": 4.5, "above": 6.0}
+RULES = [SPECIES, INDICES, COORDINATION, SLAB, BOX, CENTROSYMMETRY]
 
 
 def partition(atoms: Atoms, radius: float, *rules: dict) -> np.ndarray:
