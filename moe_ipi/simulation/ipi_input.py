@@ -127,7 +127,7 @@ def _load(path: Path, directory: Path) -> Simulation:
 
     try:
         # i-PI prints what it does; the same lines will stand in the log of the run.
-        with contextlib.chdir(directory), path.open() as file, _silence():
+        with contextlib.chdir(directory), path.open() as file, _silence(), _without_plumed():
             Simulation.load_from_xml(file, post_init_hook=stop)
     except _Loaded as loaded:
         return loaded.simulation
@@ -149,6 +149,28 @@ def _silence() -> Iterator[None]:
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def _without_plumed() -> Iterator[None]:
+    """PLUMED opens its output files as soon as i-PI has read an ``<ffplumed>``; here nothing may be started."""
+    from importlib.util import find_spec
+
+    from ipi.engine.forcefields import ForceField
+    from ipi.inputs import forcefields
+
+    class FFPlumed(ForceField):
+        def __init__(self, name: str = "", **options: object) -> None:
+            if find_spec("plumed") is None:
+                raise RuntimeError("<ffplumed> needs PLUMED's Python package: pip install plumed")
+            super().__init__(name=name)
+
+    original = forcefields.FFPlumed
+    forcefields.FFPlumed = FFPlumed
+    try:
+        yield
+    finally:
+        forcefields.FFPlumed = original
 
 
 def one_line(error: BaseException) -> str:

@@ -19,7 +19,8 @@ class Status:
         step: steps done.
         total: step at which the run ends.
         temperature: K.
-        drift: change of the conserved quantity since the first report of this run, meV per atom.
+        drift: change of the conserved quantity since the first report of this run, meV per atom; that of the last
+            report in which i-PI knew it.
         segment: number of the present segment, counted from 0; ``None`` if the assignment is fixed.
         n_complex: atoms of the complex expert.
         natoms: atoms of one system.
@@ -43,7 +44,6 @@ class Status:
         self.n_complex = report.get("n_complex", self.n_complex)
         conserved = report.get("conserved")
         if conserved is None or not self.natoms:
-            self.drift = None
             return
         if self._reference is None:
             self._reference = conserved

@@ -101,9 +101,13 @@ class Supervisor:
             raise SimulationError(f"{failure}; {'RESTART is written' if written else 'i-PI has written no RESTART'}")
         seconds = time.monotonic() - start
         last = self._status.step
-        if last < self._status.total and not self._end.get("finished"):
+        if last < self._status.total:
             last = int(_step_of(restart)) if written else last
-            self._say(f"i-PI ended the run early ({self._end_message()}); to continue: {again}")
+            if self._end.get("finished"):
+                # Such as an optimisation that has converged.
+                self._say(f"i-PI: {self._end_message()}")
+            else:
+                self._say(f"i-PI ended the run early ({self._end_message()}); to continue: {again}")
         self._say(f"{last - self._input.step} steps in {duration(seconds)}, {self._status}".rstrip(", "))
         return 0
 

@@ -17,8 +17,15 @@ def test_status() -> None:
     assert str(status) == "300 K, conserved +0.000 meV/atom, 3 complex + 7 bulk atoms"
     status.update({**REPORT, "step": 2, "conserved": -4.9})
     assert status.drift == pytest.approx(1000 * 0.1 / 20)
-    # Motions without a temperature, such as a geometry optimisation.
-    status.update({"step": 3, "total": 20, "natoms": 10})
+    # i-PI does not know it at once after a change of the assignment.
+    status.update({**REPORT, "step": 3, "conserved": None, "segment": 4, "n_complex": 2})
+    assert str(status) == "300 K, conserved +5.000 meV/atom, segment 4, 2 complex + 8 bulk atoms"
+
+
+def test_motions_without_a_temperature() -> None:
+    """Such as a geometry optimisation."""
+    status = Status(0, 20)
+    status.update({"step": 3, "total": 20, "natoms": 10, "n_complex": 3})
     assert str(status) == "3 complex + 7 bulk atoms"
 
 
