@@ -80,10 +80,10 @@ class Line:
     left: set[int]
 
 
-def ledger(folder: Path) -> list[Line]:
+def ledger(folder: Path, prefix: str = "out") -> list[Line]:
     """The lines of the ledger."""
     lines = []
-    for text in (folder / "out.moe_ledger").read_text().splitlines():
+    for text in (folder / f"{prefix}.moe_ledger").read_text().splitlines():
         if text.startswith("#"):
             continue
         step, segment, n_complex, token, _, *jumps, joined, left = text.split()

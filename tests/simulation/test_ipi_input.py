@@ -1,5 +1,6 @@
 """What is read from i-PI inputs."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,36 @@ def test_reading_starts_nothing(case: Case) -> None:
     read_input(path, case.folder)
     assert sorted(case.folder.iterdir()) == sorted([*before, path])
     assert not Path(case.unix.path).exists()
+
+
+def test_checkpoints_and_motion(case: Case) -> None:
+    path = case.write_input(case.ffsocket())
+    text = path.read_text()
+    run = read_input(path, case.folder)
+    assert run.checkpoint_strides == () and run.dynamics
+    path.write_text(text.replace("</output>", "<checkpoint stride='5'/><checkpoint filename='b' stride='7'/></output>"))
+    assert read_input(path, case.folder).checkpoint_strides == (5, 7)
+    # Two motions one after the other, both dynamics; then one that is not.
+    start, end = text.index("<motion"), text.index("</motion>") + len("</motion>")
+    for second, dynamics in (
+        (text[start:end], True),
+        ("<motion mode='minimize'><optimizer mode='bfgs'/></motion>", False),
+        ("<motion mode='vibrations'><vibrations mode='fd'/></motion>", False),
+    ):
+        path.write_text(f"{text[:start]}<motion mode='multi'>{text[start:end]}{second}</motion>{text[end:]}")
+        assert read_input(path, case.folder).dynamics is dynamics
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_plumed_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    """It would open its output files, and i-PI opens them, too."""
+    shutil.copytree(Path(__file__).parents[2] / "ipi_inputs" / "metad", tmp_path, dirs_exist_ok=True)
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name if installed else None)
+    if installed:
+        run = read_input(tmp_path / "input.xml", tmp_path)
+        assert [name for name, _ in run.servers] == ["moe"] and run.dynamics
+    else:
+        with pytest.raises(InputError, match="<ffplumed> needs PLUMED's Python package: pip install plumed"):
+            read_input(tmp_path / "input.xml", tmp_path)
+    assert sorted(tmp_path.iterdir()) == before

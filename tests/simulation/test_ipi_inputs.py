@@ -1,38 +1,172 @@
-"""The inputs that ship: each with plain i-PI and drivers, a few steps with the analytic pair."""
+"""The inputs that ship, shortened, with the analytic pair: under `moe-ipi run`, and under plain i-PI with drivers."""
 
+import importlib.util
+import os
 import re
 import shutil
+import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
-from driver_runs import MOE_TOML, Case, run_with_threads
+from adaptive import ledger
+from ase import Atoms
+from driver_runs import MOE_TOML, Case, DriverThread, ipi, wait_for
+from ipi.utils.units import Elements
+from runs import run
 
+from moe_ipi.calculator import MoECalculator
 from moe_ipi.simulation.ipi_input import read_input
 from moe_ipi.structure import read_template
+from moe_ipi.units import BOHR, HARTREE
 
 FOLDERS = sorted(p.parent for p in (Path(__file__).parents[2] / "ipi_inputs").glob("*/input.xml"))
+STATIC = ("geop", "vib")
+HAS_PLUMED = "PLUMED_KERNEL" in os.environ and importlib.util.find_spec("plumed") is not None
+EVERY = [
+    pytest.param(
+        folder,
+        id=folder.name,
+        marks=[pytest.mark.skipif(not HAS_PLUMED, reason="needs PLUMED_KERNEL")] if folder.name == "metad" else [],
+    )
+    for folder in FOLDERS
+]
+#: Beads, or replicas, in the inputs with more than one.
+SEVERAL = {"pimd": 8, "pimd_mts": 8, "metad": 4, "remd": 3}
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
-def test_runs(folder: Path, tmp_path: Path) -> None:
+def shortened(folder: Path, tmp_path: Path, *, steps: int = 4, stride: int = 100, config: str = MOE_TOML) -> Case:
+    """A copy with a socket of its own, fewer steps and more checkpoints."""
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "moe.toml").write_text(MOE_TOML)
-    case = Case(tmp_path, read_template(tmp_path / "init.xyz"), f"test_{tmp_path.name[-30:]}_{id(folder)}")
+    (tmp_path / "moe.toml").write_text(config)
+    case = Case(tmp_path, read_template(tmp_path / "init.xyz"), f"test_{uuid.uuid4().hex[:12]}")
+    text = (tmp_path / "input.xml").read_text()
+    text = text.replace(f"moe-ipi-{folder.name}", case.name)
+    if folder.name not in STATIC:
+        text = re.sub(r"<total_steps>\d+", f"<total_steps>{steps}", text)
+        text, checkpoints = re.subn(r"(<checkpoint [^>]*stride=)'\d+'", rf"\1'{stride}'", text)
+        assert checkpoints == 1
+    (tmp_path / "input.xml").write_text(text)
+    return case
+
+
+def outputs(case: Case) -> list[np.ndarray]:
+    """The rows of every system's properties, which begin with the step."""
+    files = sorted(case.folder.glob("*.out"))
+    return [np.loadtxt(file, ndmin=2) for file in files]
+
+
+@pytest.mark.parametrize("folder", EVERY)
+def test_plain_ipi(folder: Path, tmp_path: Path) -> None:
+    """As its README says: `i-pi` and a `moe-ipi driver` for every socket."""
+    case = shortened(folder, tmp_path)
+    source, readme = (folder / "input.xml").read_text(), (folder / "README.md").read_text()
+    addresses = re.findall(r"<address>(.*)</address>", source)
+    assert re.findall(r"-u -a (\S+)", readme) == addresses
+    assert "moe_" not in re.sub("moe_hamiltonian", "", source)
+    if folder.name == "geop":
+        text = (tmp_path / "input.xml").read_text()
+        (tmp_path / "input.xml").write_text(re.sub(r"<total_steps>\d+", "<total_steps>4", text))
     input = tmp_path / "input.xml"
-    text = input.read_text()
-    assert "moe-ipi" in text and f"-a moe-ipi-{folder.name}" in (folder / "README.md").read_text()
-    text = re.sub(r"<total_steps>\d+", "<total_steps>4", text)
-    input.write_text(text.replace(f"moe-ipi-{folder.name}", case.name))
-    run = read_input(input, tmp_path)
-    evaluated = run_with_threads(case, input, case.unix)
-    beads = 8 if folder.name == "pimd" else 1
-    # In its first step all beads coincide.
-    assert sum(evaluated) == 5 * beads
-    rows = np.loadtxt(tmp_path / f"{run.prefix}.out", ndmin=2)
-    assert rows[-1, 0] == 4 and np.isfinite(rows).all()
-    conserved = rows[:, 2]
-    assert np.ptp(conserved) < 1e-3 * len(case.atoms)  # eV
+    servers = read_input(input, tmp_path).servers
+    drivers = [DriverThread(server, case.evaluator()) for _, server in servers]
+    with ipi(case, input) as child:
+        wait_for(child)
+    evaluated = [driver.finish() for driver in drivers]
+    if folder.name == "pimd_mts":
+        # The first structure, and in each step: four inner ones, of all beads; one outer one, of half of them.
+        assert evaluated == [8 * (1 + 4 * 4), 4 * (1 + 4)]
+    elif folder.name not in STATIC:
+        assert evaluated == [5 * SEVERAL.get(folder.name, 1)]
+    for rows in outputs(case):
+        assert rows[-1, 0] == (42 if folder.name == "vib" else 4) and np.isfinite(rows).all()
+        if folder.name not in STATIC:
+            assert np.ptp(rows[:, 2]) < 1e-3 * len(case.atoms)  # eV, the conserved quantity
+
+
+@pytest.mark.parametrize("folder", [param for param in EVERY if param.id not in STATIC])
+def test_segments(folder: Path, tmp_path: Path) -> None:
+    """Under `moe-ipi run` the assignment changes at checkpoints, and the conserved quantity does not show it."""
+    # The Pt atoms beside the one under CO begin at 3.3661 A from C: just outside, so that some bead or replica brings
+    # them in; or just inside, and C moves away.
+    radius = 3.366 if folder.name in SEVERAL else 3.367
+    config = MOE_TOML.replace("radius = 2.6", f"radius = {radius}")
+    case = shortened(folder, tmp_path, steps=6, stride=2, config=config)
+    with run(case, "input.xml", "-c", "moe.toml") as parent:
+        last = wait_for(parent).splitlines()[-1]
+    assert last.startswith("6 steps in ") and "segment 3" in last
+    lines = ledger(case.folder, folder.name)
+    assert [line.step for line in lines] == [0, 2, 4, 6] and [line.segment for line in lines] == [0, 1, 2, 3]
+    for k, rows in enumerate(outputs(case)):
+        assert rows[-1, 0] == 6 and np.isfinite(rows).all()
+        jumps = [abs(line.jumps[k]) for line in lines]
+        assert np.ptp(rows[:, 2]) < 0.2 * max(jumps)
+
+
+def test_optimisation(tmp_path: Path) -> None:
+    """The optimiser converges on the energy of the first assignment."""
+    (folder,) = (folder for folder in FOLDERS if folder.name == "geop")
+    case = shortened(folder, tmp_path)
+    with run(case, "input.xml", "-c", "moe.toml") as parent:
+        output = wait_for(parent)
+    assert "the assignment is fixed: this motion is not molecular dynamics" in output
+    assert "i-PI: Geometry optimization converged" in output
+    assert len(ledger(tmp_path, "geop")) == 1
+    final = read_template(tmp_path / "geop.template.xyz")  # its cell
+    final.positions = read_last(tmp_path / "geop.pos_0.xyz", case.atoms)
+    final.calc = calculator(case)
+    assert abs(final.get_forces()).max() < 0.02  # eV/A; i-PI prints five digits of the positions
+    (rows,) = outputs(case)
+    np.testing.assert_allclose(final.get_potential_energy(), rows[-1, 1], atol=1e-4)
+    assert rows[-1, 1] < rows[0, 1] - 0.1
+
+
+def test_vibrations(tmp_path: Path) -> None:
+    """All eigenvalues that i-PI finds are those of the mixed energy."""
+    (folder,) = (folder for folder in FOLDERS if folder.name == "vib")
+    case = shortened(folder, tmp_path)
+    with run(case, "input.xml", "-c", "moe.toml") as parent:
+        output = wait_for(parent)
+    assert output.splitlines()[-1].startswith("43 steps in ")
+    found = np.loadtxt(tmp_path / "vib.phonons.eigval")
+    atoms = case.atoms
+    atoms.calc = calculator(case)
+    expected = np.linalg.eigvalsh(dynamical_matrix(atoms))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * expected.max())
+
+
+def calculator(case: Case) -> MoECalculator:
+    """With the assignment of the structure that the input starts from."""
+    calculator = MoECalculator.from_config(case.folder / "moe.toml")
+    calculator.set_assignment(case.assignment())
+    return calculator
+
+
+def dynamical_matrix(atoms: Atoms) -> np.ndarray:
+    """(3N, 3N) in atomic units, by central differences of i-PI's displacement, without translations."""
+    shift = 0.01 * BOHR
+    columns = []
+    start = atoms.positions.copy()
+    for k in range(3 * len(atoms)):
+        forces = []
+        for sign in (1.0, -1.0):
+            atoms.positions = start
+            atoms.positions.reshape(-1)[k] += sign * shift
+            forces.append(atoms.get_forces().reshape(-1))
+        columns.append((forces[1] - forces[0]) / (2.0 * shift))
+    hessian = np.array(columns) / HARTREE * BOHR**2
+    masses = np.repeat([Elements.mass(symbol) for symbol in atoms.symbols], 3)
+    matrix = 0.5 * (hessian + hessian.T) / np.sqrt(np.outer(masses, masses))
+    translations = np.sqrt(masses)[:, None] * np.tile(np.eye(3), (len(atoms), 1))
+    translations /= np.linalg.norm(translations, axis=0)
+    projector = np.eye(len(masses)) - translations @ translations.T
+    return projector @ matrix @ projector
+
+
+def read_last(path: Path, atoms: Atoms) -> np.ndarray:
+    """(N, 3) A, of the last frame that i-PI wrote."""
+    lines = path.read_text().splitlines()[-len(atoms) :]
+    return np.array([line.split()[1:] for line in lines], float)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
@@ -44,4 +178,12 @@ def test_the_slab_is_what_its_readme_says(folder: Path) -> None:
     z = atoms.positions[:, 2]
     assert atoms.cell[2, 2] - np.ptp(z) > 12.0
     carbon, oxygen = z[atoms.symbols == "C"][0], z[atoms.symbols == "O"][0]
-    assert carbon - z[atoms.symbols == "Pt"].max() == pytest.approx(1.85, abs=1e-6) and oxygen > carbon
+    height = carbon - z[atoms.symbols == "Pt"].max()
+    assert height == pytest.approx(1.893 if folder.name == "vib" else 1.85, abs=1e-3) and oxygen > carbon
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_checkpoints_have_all_digits(folder: Path) -> None:
+    text = (folder / "input.xml").read_text()
+    assert re.search(r"<simulation [^>]*floatformat='%25.17e'", text)
+    assert len(re.findall("<checkpoint ", text)) == 1
