@@ -35,6 +35,16 @@ def test_shared_memory(case: Case) -> None:
     case.check_outputs(beads=1, steps=3)
 
 
+def test_notes_of_the_ipi_process(case: Case) -> None:
+    """Lines that only the process of i-PI can know reach the user: here, what a rule costs."""
+    text = (case.folder / "moe.toml").read_text()
+    rule = '{ type = "agreement", tolerance = 100.0 }'
+    (case.folder / "moe.toml").write_text(text.replace("rules = [", f"rules = [{rule}, "))
+    with run(case, case.write_input(case.ffsocket(), beads=4), "-c", "moe.toml") as parent:
+        output = wait_for(parent)
+    assert "\nagreement: both experts on every atom of 4 frames, " in output
+
+
 def test_an_abandoned_socket_file_is_removed_and_an_exit_file_is_an_end(case: Case) -> None:
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(case.unix.path)
