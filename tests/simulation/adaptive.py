@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from driver_runs import MOE_TOML, Case
+from driver_runs import MOE_TOML, Case, read_binary
+
+from moe_ipi.potential import MoEPotential
+from moe_ipi.units import BOHR, HARTREE_PER_BOHR
 
 #: CO at 900 K: Pt atoms come and go, and every rule that remembers takes part.
 ADAPTIVE = (
@@ -16,8 +19,10 @@ ADAPTIVE = (
     )
     + "[segments]\nsample_steps = 3\n"
 )
-#: The same without memory: reassigned more often.
-CHANGING = MOE_TOML.replace("radius = 2.6", "radius = 3.35")
+#: No memory: Pt atoms change all the time as they vibrate, and as CO leaves.
+CHANGING = MOE_TOML.replace("radius = 2.6", "radius = 1.5").replace(
+    "rules = [{", 'rules = [{ type = "coordination", species = ["Pt"], cutoff = 2.9, below = 8 }, {'
+)
 
 
 def write_input(
@@ -100,3 +105,34 @@ def properties(folder: Path) -> np.ndarray:
 def assignments(folder: Path, bead: str = "0") -> np.ndarray:
     """(steps + 1, N) the assignment of every step, as the drivers returned it."""
     return np.array([line.split() for line in (folder / f"out.moe_{bead}").read_text().splitlines()[1::2]], float)
+
+
+def check_every_frame(case: Case, beads: int = 1) -> None:
+    """Every energy and force that i-PI has is that of its positions under the assignment of its segment."""
+    lines = ledger(case.folder)
+    printed = properties(case.folder)
+    natoms, frames = len(case.atoms), len(printed)
+    potential = MoEPotential.from_config(case.config, case.atoms.get_chemical_symbols())
+    width = len(str(beads - 1))
+    names = [f"{b:0{width}d}" for b in range(beads)]
+    positions, forces = (
+        np.stack([read_binary(case.folder / f"out.{name}_{b}.bin", natoms, frames) for b in names], axis=1)
+        for name in ("pos", "for")
+    )
+    returned = [assignments(case.folder, b) for b in names]
+    cells = np.repeat(case.atoms.cell.array[None], beads, axis=0)
+    mask, entries = np.zeros(natoms, bool), iter(lines)
+    entry = next(entries)
+    for k in range(frames):
+        while entry is not None and entry.step == k:
+            mask[list(entry.joined)] = True
+            mask[list(entry.left)] = False
+            assert mask.sum() == entry.n_complex
+            entry = next(entries, None)
+        for rows in returned:
+            np.testing.assert_array_equal(rows[k], mask)
+        direct = potential.evaluate(positions[k] * BOHR, cells, mask)
+        np.testing.assert_allclose(printed[k, 2], direct.energies.mean(), rtol=1e-10)
+        error = abs(forces[k] * HARTREE_PER_BOHR - direct.forces).max()
+        assert error < 1e-9, f"step {k}: {error}"
+    assert entry is None
