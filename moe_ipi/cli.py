@@ -97,7 +97,7 @@ def run(
     input: Annotated[Path, typer.Argument(metavar="INPUT.xml", help="i-PI's input, or a RESTART or checkpoint of it.")],
     config: ConfigOption,
     drivers: Annotated[
-        int, typer.Option("-n", "--drivers", min=1, help="Number of local drivers for each <ffsocket>.")
+        int, typer.Option("-n", "--drivers", min=0, help="Local drivers for each <ffsocket>; 0: start them yourself.")
     ] = 1,
     device: DeviceOption = None,
     compile: CompileOption = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -23,6 +23,11 @@ _IPI_CELL = re.compile(r"CELL[(\[{](abcABC|H|GENH)[)\]}]:")
 _IPI_POSITIONS = re.compile(r"\bpositions\{[^}]*\}")
 #: i-PI's labels of isotopes; the potential does not know masses.
 _ISOTOPES = {"D": "H"}
+
+
+def element_symbols(labels: Iterable[str]) -> list[str]:
+    """Chemical symbols for i-PI's labels of atoms."""
+    return [_ISOTOPES.get(str(label), str(label)) for label in labels]
 
 
 def read_template(path: str | Path) -> Atoms:
@@ -83,7 +88,7 @@ def _read_ipi_xyz(path: Path) -> Atoms:
     # i-PI's reader does not say what it raises: anything from IndexError to LinAlgError.
     except Exception as error:
         raise StructureError(f"not readable as an i-PI xyz file: {_one_line(error)}") from None
-    symbols = [_ISOTOPES.get(name, name) for name in names]
+    symbols = element_symbols(names)
     for index, symbol in enumerate(symbols):
         if symbol not in atomic_numbers:
             raise StructureError(f"the label '{symbol}' of atom {index} (counted from 0) is not an element; correct it")

@@ -13,7 +13,7 @@ def available_cores() -> int:
 
 def threads_per_driver(n_drivers: int) -> int:
     """Threads of each of ``n_drivers`` drivers that share the cores."""
-    return max(1, available_cores() // n_drivers)
+    return max(1, available_cores() // max(1, n_drivers))
 
 
 def set_threads(n: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Drivers:
     """How the drivers of a run are started: the same number for every ``<ffsocket>``.
 
     Attributes:
-        number: of drivers for each ``<ffsocket>``.
+        number: of drivers for each ``<ffsocket>``; may be 0.
         config: absolute path of the ``moe.toml``.
         template: structure with the species.
         device: overrides ``compute.device``.
@@ -60,6 +61,10 @@ class Drivers:
                     directory=folder,
                     environment=environment,
                 )
+
+    def commands(self, run: IPIInput) -> list[str]:
+        """For each ``<ffsocket>`` the command that starts a driver on this host."""
+        return [shlex.join(["moe-ipi", "driver", *self._options(server)]) for _, server in run.servers]
 
     def _options(self, server: Server) -> list[str]:
         options = ["-c", str(self.config), "--template", str(self.template), "--connect-timeout", "120"]

@@ -38,7 +38,7 @@ def run_simulation(
     Args:
         input: i-PI's input, or a RESTART or checkpoint.
         config: a ``moe.toml``, or the name of a shipped pair.
-        n_drivers: number of drivers for each ``<ffsocket>``.
+        n_drivers: number of drivers for each ``<ffsocket>``; 0 leaves them to the user, who is told how.
         device: overrides ``compute.device``.
         compile: overrides ``compute.compile``.
         directory: where i-PI runs, to which file names in the input are relative; default: the folder of the input.
@@ -69,6 +69,9 @@ def run_simulation(
     for line in filter(None, notes):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     plan = Drivers(n_drivers, path.resolve(), template, device, compile)
+    if n_drivers == 0:
+        for command in plan.commands(run):
+            console.print(f"start drivers: {command}", markup=False, highlight=False, soft_wrap=True)
     environment = threads_environment(loaded, n_drivers * len(run.servers))
     again = f"moe-ipi run RESTART -c {config} -n {n_drivers}"
     return Supervisor(run, folder, plan, environment, console).supervise(again)

@@ -28,6 +28,7 @@ from moe_ipi.simulation import server_side
 from moe_ipi.simulation.ledger import Entry, Ledger
 from moe_ipi.simulation.memory import Memory
 from moe_ipi.simulation.monitor import Monitor
+from moe_ipi.structure import element_symbols
 from moe_ipi.units import HARTREE
 
 _PBC = (True, True, True)
@@ -48,7 +49,7 @@ class Segments:
         self._config = config.segments
         self._steps = steps
         self._note = note
-        self._tracker = Tracker(config.regions, [str(name) for name in simulation.syslist[0].beads.names])
+        self._tracker = Tracker(config.regions, element_symbols(simulation.syslist[0].beads.names))
         self._fields = list(server_side.sockets(simulation.fflist.values()))
         self._booked = np.zeros(len(simulation.syslist))
         self._segment = 0

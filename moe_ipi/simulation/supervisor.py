@@ -163,9 +163,15 @@ class Supervisor:
                 ended_at = ended_at or time.monotonic()
                 if time.monotonic() - ended_at > _SETTLE_SECONDS:
                     return f"{dead[0].name} failed: {dead[0].reason()}"
-            display.refresh(f"drivers: {self._drivers[0].last_line()[:100] or 'starting'}")
+            display.refresh(self._phase())
             time.sleep(0.1)
         return ""
+
+    def _phase(self) -> str:
+        """What is being done before the first step."""
+        if not self._drivers:
+            return "waiting for drivers"
+        return f"drivers: {self._drivers[0].last_line()[:100] or 'starting'}"
 
     def _stop_server(self, display: Display) -> None:
         if self._signal is not None:
