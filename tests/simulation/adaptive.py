@@ -33,6 +33,7 @@ def write_input(
     stride: int | None = 10,
     ensemble: str = "nvt",
     timestep: float = 1.0,
+    temperature: float = 900.0,
     options: str = "",
     properties: str = "",
 ) -> Path:
@@ -59,10 +60,10 @@ def write_input(
   <system>
     <initialize nbeads='{beads}'>
       <file mode='xyz'>init.xyz</file>
-      <velocities mode='thermal' units='kelvin'>900</velocities>
+      <velocities mode='thermal' units='kelvin'>{temperature}</velocities>
     </initialize>
     <forces><force forcefield='moe'/></forces>
-    <ensemble><temperature units='kelvin'>900</temperature></ensemble>
+    <ensemble><temperature units='kelvin'>{temperature}</temperature></ensemble>
     <motion mode='dynamics'>
       <dynamics mode='{ensemble}'><timestep units='femtosecond'>{timestep}</timestep>{thermostat}</dynamics>
     </motion>
