@@ -107,7 +107,9 @@ class MoECalculator(Calculator):
                 self._assignment = None
         positions, cell, pbc = self.atoms.positions[None], self.atoms.cell.array[None], self.atoms.pbc
         if self._assignment is None:
-            self._assignment = Partitioner(self._config.regions, species).assign(positions, cell, pbc)
+            regions = self._config.regions
+            disagreement = self._potential.disagreement(positions, cell, pbc) if regions.needs_disagreement else None
+            self._assignment = Partitioner(regions, species).assign(positions, cell, pbc, disagreement=disagreement)
         out = self._potential.evaluate(positions, cell, self._assignment, pbc)
         self.results = {
             "energy": float(out.energies[0]),
