@@ -129,3 +129,18 @@ def test_shipped_pair_has_one_set_of_shifts():
 def test_unknown_shipped_pair():
     with pytest.raises(ConfigError, match="no shipped pair 'gold'; there is: pt-co"):
         pretrained("gold")
+
+
+def test_agreement_asks_the_experts(tmp_path):
+    path = tmp_path / "moe.toml"
+    path.write_text(PAIR + '[regions]\nradius = 0.0\n[[regions.rules]]\ntype = "agreement"\ntolerance = 0.05\n')
+    atoms = tiny_models.co_on_pt()
+    atoms.calc = MoECalculator.from_config(path)
+    atoms.get_potential_energy()
+    experts = [atoms.calc.assignment]
+    for mask in (np.ones(len(atoms), bool), np.zeros(len(atoms), bool)):
+        atoms.calc.set_assignment(mask)
+        experts.append(atoms.get_potential_energies())
+    found, complex, cheap = experts
+    np.testing.assert_array_equal(found, abs(complex - cheap) > 0.05)
+    assert 0 < found.sum() < len(found)
