@@ -62,7 +62,7 @@ def test_version(moe_ipi) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["fly"], ["run"], ["run", "input.xml"], ["run", "input.xml", "-c", "x", "-n", "0"], ["driver", "-x"]]
+    "arguments", [["fly"], ["run"], ["run", "input.xml"], ["run", "input.xml", "-c", "x", "-n", "-1"], ["driver", "-x"]]
 )
 def test_wrong_options(moe_ipi, arguments: list[str]) -> None:
     status, _, stderr = moe_ipi(*arguments)
