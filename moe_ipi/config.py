@@ -124,8 +124,8 @@ class CoordinationRule(_Table):
 class CentrosymmetryRule(_Table):
     """Seeds: atoms of ``species`` whose centro-symmetry parameter is above ``above`` (A^2).
 
-    It is taken over the ``neighbors`` nearest atoms of those species; atoms that have fewer within ``cutoff`` (A)
-    are seeds, too.
+    It is taken over the ``neighbors`` nearest atoms of those species; atoms that have fewer within ``cutoff`` (A), or
+    for which the last of them is as near as the next, are seeds, too.
     """
 
     type: Literal["centrosymmetry"]

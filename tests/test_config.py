@@ -22,7 +22,13 @@ def load(tmp_path: Path, text: str):
 def test_defaults(tmp_path):
     config = load(tmp_path, PAIR + REGIONS)
     assert config.regions.radius == 4.0
+    assert (config.regions.inner, config.regions.outer) == (4.0, 4.0)
+    assert config.regions.dwell == 0
     assert config.regions.rules == []
+    assert config.segments.segment_steps is None
+    assert config.segments.sample_steps == 10
+    assert config.segments.union == "beads"
+    assert (config.segments.monitor, config.segments.monitor_threshold) == (0, None)
     assert config.compute.device == "cpu"
     assert config.compute.compile is False
     assert config.compute.skin == 0.5
@@ -51,9 +57,27 @@ type = "coordination"
 species = ["Pt"]
 cutoff = 3.4
 below = 9
+[[regions.rules]]
+type = "centrosymmetry"
+species = ["Pt"]
+cutoff = 3.6
+above = 2.0
+[[regions.rules]]
+type = "agreement"
+tolerance = 0.01
 """
     config = load(tmp_path, PAIR + REGIONS + rules)
-    assert [r.type for r in config.regions.rules] == ["species", "indices", "slab", "box", "coordination"]
+    types = ["species", "indices", "slab", "box", "coordination", "centrosymmetry", "agreement"]
+    assert [r.type for r in config.regions.rules] == types
+    assert config.regions.rules[4].average is False
+    assert config.regions.rules[5].neighbors == 12
+    assert config.regions.needs_disagreement
+    assert not load(tmp_path, PAIR + REGIONS).regions.needs_disagreement
+
+
+def test_two_radii(tmp_path):
+    regions = load(tmp_path, PAIR + "[regions]\nradius_in = 3.0\nradius_out = 3.5\n").regions
+    assert (regions.inner, regions.outer) == (3.0, 3.5)
 
 
 def test_paths_are_relative_to_the_file(tmp_path, monkeypatch):
@@ -79,6 +103,9 @@ def test_paths_are_relative_to_the_file(tmp_path, monkeypatch):
         (PAIR + REGIONS + "dwell = -1\n", r"regions\.dwell"),
         (PAIR + REGIONS + "[segments]\nunion = 'mean'\n", r"segments\.union: .*'beads'.*got 'mean'"),
         (PAIR + REGIONS + "[segments]\nsample_steps = 0\n", r"segments\.sample_steps"),
+        (PAIR + REGIONS + "[segments]\nsegment_steps = -1\n", r"segments\.segment_steps"),
+        (PAIR + REGIONS + "[segments]\nsegment_step = 10\n", r"segments\.segment_step: is not a known key"),
+        (PAIR + REGIONS + "[segments]\nmonitor_threshold = 0.0\n", r"segments\.monitor_threshold: .*greater than 0"),
         (
             PAIR + REGIONS + "[[regions.rules]]\ntype='agreement'\ntolerance=0\n",
             r"rules\.0\.tolerance: .*greater than 0",

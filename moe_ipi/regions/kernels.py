@@ -63,11 +63,12 @@ def centrosymmetry(
     number: int,
     tie: float,
 ) -> FloatArray:
-    """(N,) centro-symmetry parameter (A^2) of the chosen atoms, infinite with fewer than ``number`` neighbours.
+    """(N,) centro-symmetry parameter (A^2) of the chosen atoms, infinite where there is none.
 
     Sum of the ``number / 2`` smallest abs(v + w)^2 over the pairs v, w of vectors to the nearest ``number`` chosen
-    neighbours.  Neighbours as far away as the last of these, to within ``tie`` (A), all take part: the order of the
-    atoms must not decide among them.  Pairs must be sorted by centre.
+    neighbours.  There is none with fewer neighbours, or where the next one is as near as the last of these, to within
+    ``tie`` (A): the order of the atoms must not decide among them, and to admit all of them would pair the outer ones
+    with each other and so hide a missing inner one.  Pairs must be sorted by centre.
     """
     values = np.zeros(len(chosen))
     start = 0
@@ -85,14 +86,14 @@ def centrosymmetry(
                     found[n] = vectors[p]
                     lengths[n] = length
                     n += 1
-            if n < number:
+            order = np.argsort(lengths[:n])
+            if n < number or (n > number and lengths[order[number]] - lengths[order[number - 1]] <= tie):
                 values[i] = np.inf
             else:
-                last = np.sort(lengths[:n])[number - 1] + tie
-                near = found[:n][lengths[:n] <= last]
-                sums = np.empty(len(near) * (len(near) - 1) // 2)
+                near = found[order[:number]]
+                sums = np.empty(number * (number - 1) // 2)
                 k = 0
-                for a in range(len(near)):
+                for a in range(number):
                     for b in range(a):
                         sums[k] = ((near[a] + near[b]) ** 2).sum()
                         k += 1

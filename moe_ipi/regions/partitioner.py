@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,13 +69,16 @@ class Partitioner:
             (N,) bool: True for atoms of the complex expert.
 
         Raises:
-            StructureError: wrong shapes, numbers that are not finite, a singular or collapsed cell.
+            StructureError: wrong shapes, numbers that are not finite (``disagreement`` included), a singular or
+                collapsed cell.
             ConfigError: a slab or box that cannot be told in this cell (the message names the rule), or a rule of type
                 ``agreement`` without ``disagreement``.
         """
         assignment = np.zeros(len(self.species), bool)
-        for b, frame in enumerate(self._frames(positions, cells, pbc)):
-            counts = {rule: np.asarray(values)[b] for rule, values in (coordination or {}).items()}
+        frames = 0
+        for frame in self._frames(positions, cells, pbc):
+            counts = {rule: np.asarray(values)[frames] for rule, values in (coordination or {}).items()}
+            frames += 1
             chosen = self._seeds(frame, counts)
             assignment |= self._grown(chosen, frame, self.regions.inner)
             if previous is not None and self.regions.outer > self.regions.inner:
@@ -86,17 +89,29 @@ class Partitioner:
                     raise ConfigError(
                         f"regions.rules.{number}: a rule of type 'agreement' needs the experts; remove it"
                     )
-                assignment |= (np.atleast_2d(np.asarray(disagreement)) > rule.tolerance).any(axis=0)
+                values = np.atleast_2d(np.asarray(disagreement, dtype=np.float64))
+                if values.shape != (frames, len(self.species)):
+                    raise StructureError(
+                        f"disagreement must have the shape ({frames}, {len(self.species)}), not {values.shape}"
+                    )
+                # Whatever is not a number compares as small, and would make the atom bulk.
+                if not np.isfinite(values).all():
+                    raise StructureError("the disagreement of the experts is not finite for every atom")
+                assignment |= (np.abs(values) > rule.tolerance).any(axis=0)
         return assignment
 
     def coordination(
         self, rules: Sequence[int], positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike
     ) -> NDArray[np.int64]:
         """(len(rules), B, N) numbers of neighbours by coordination rules; other arguments as for :meth:`assign`."""
-        frames = self._frames(positions, cells, pbc)
-        return np.array([[coordination_counts(self.regions.rules[rule], frame) for frame in frames] for rule in rules])
+        counts = [
+            [coordination_counts(self.regions.rules[rule], frame) for rule in rules]
+            for frame in self._frames(positions, cells, pbc)
+        ]
+        return np.array(counts, np.int64).swapaxes(0, 1)
 
-    def _frames(self, positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike) -> list[Frame]:
+    def _frames(self, positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike) -> Iterator[Frame]:
+        """One frame after the other, so that only one list of pairs is kept at a time."""
         positions, cells = np.asarray(positions, dtype=np.float64), np.asarray(cells, dtype=np.float64)
         count = len(self.species)
         if positions.ndim not in (2, 3) or positions.shape[-2:] != (count, 3):
@@ -106,10 +121,8 @@ class Partitioner:
         if cells.shape not in ((3, 3), (len(positions), 3, 3)):
             raise StructureError(f"cells must have the shape ({len(positions)}, 3, 3), not {cells.shape}")
         cells = np.broadcast_to(cells, (len(positions), 3, 3))
-        return [
-            Frame(self._species, *checked_structure(r, cell, pbc), self._reach)
-            for r, cell in zip(positions, cells, strict=True)
-        ]
+        for r, cell in zip(positions, cells, strict=True):
+            yield Frame(self._species, *checked_structure(r, cell, pbc), self._reach)
 
     def _seeds(self, frame: Frame, counts: Mapping[int, NDArray[np.float64]]) -> BoolArray:
         chosen = np.zeros(len(self.species), bool)

@@ -177,7 +177,8 @@ def centrosymmetry_seeds(rule: CentrosymmetryRule, frame: Frame) -> BoolArray:
     """Atoms of the species whose surroundings are not the same seen through the atom.
 
     C. L. Kelchner, S. J. Plimpton, J. C. Hamilton, Phys. Rev. B 58, 11085 (1998), with the sum taken over the smallest
-    terms of all pairs of the nearest neighbours.
+    terms of all pairs of the nearest neighbours, as LAMMPS does.  In a crystal for which ``neighbors`` is right they
+    fill shells; an atom for which the last of them cannot be told from the next is a seed.
     """
     chosen = np.isin(frame.species, rule.species)
     if not chosen.any():

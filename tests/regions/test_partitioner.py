@@ -221,10 +221,29 @@ def test_frames_combine_by_union():
     assert len({tuple(mask) for mask in single}) == 4
 
 
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 5.0), st.floats(0.0, 2.0))
+@settings(max_examples=30, deadline=None)
+def test_hysteresis_is_its_definition(seed, inner, width):
+    """Joins within the inner radius in any frame; stays within the outer one in any frame."""
+    frames = [random_atoms(seed), random_atoms(seed + 1)]
+    symbols = frames[0].get_chemical_symbols()
+    previous = np.random.default_rng(seed).random(len(symbols)) < 0.5
+    positions = np.array([frame.positions for frame in frames])
+
+    def assign(previous=None, **radii):
+        partitioner = Partitioner(RegionsConfig(rules=[SPECIES, SLAB, CENTROSYMMETRY], **radii), symbols)
+        return partitioner.assign(positions, TRICLINIC, previous=previous)
+
+    found = assign(previous, radius_in=inner, radius_out=inner + width)
+    expected = assign(radius=inner) | (previous & assign(radius=inner + width))
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(assign(radius_in=inner, radius_out=inner + width), assign(radius=inner))
+
+
 # Atoms away from every bound: what is compared below must not hang on rounding.
 def safe(atoms: Atoms, radius: float) -> bool:
     distances = np.linalg.norm(images(atoms)[:, :, None] - images(atoms, 0)[0], axis=-1)
-    near = np.abs(distances[..., None] - [radius, COORDINATION["cutoff"]]).min() < 1e-4
+    near = np.abs(distances[..., None] - [radius, COORDINATION["cutoff"], CENTROSYMMETRY["cutoff"]]).min() < 1e-4
     return not near
 
 
@@ -251,7 +270,7 @@ def test_invariant_to_wrapping_order_and_lattice_vectors(seed, parts, radius):
     rng = np.random.default_rng(seed)
     atoms = random_atoms(seed)
     assume(safe(atoms, radius))
-    rules = [SPECIES, COORDINATION, SLAB, BOX]
+    rules = [SPECIES, COORDINATION, SLAB, BOX, CENTROSYMMETRY]
     matrix = unimodular_matrix(parts)
     assert abs(round(np.linalg.det(matrix))) == 1
     for chosen in (*([rule] for rule in rules), rules):
@@ -276,6 +295,7 @@ def test_supercell(seed, radius, times):
     for rule, repeated_rule in (
         ({"type": "indices", "indices": indices}, {"type": "indices", "indices": everywhere}),
         (COORDINATION, COORDINATION),
+        (CENTROSYMMETRY, CENTROSYMMETRY),
         (SPECIES, SPECIES),
     ):
         expected = np.tile(partition(atoms, radius, rule), copies)

@@ -7,13 +7,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, fcc111, stack
+from ase.build import add_adsorbate, bulk, fcc100, fcc111
 from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moe_ipi.config import RegionsConfig
-from moe_ipi.errors import ConfigError
+from moe_ipi.errors import ConfigError, StructureError
 from moe_ipi.regions.partitioner import Partitioner
 
 A = 3.92
@@ -61,25 +61,27 @@ def test_centrosymmetry_finds_a_surface() -> None:
     np.testing.assert_array_equal(seeds(slab, above=1.0), outside)
 
 
-def test_centrosymmetry_finds_the_neighbours_of_a_vacancy() -> None:
+@pytest.mark.parametrize("cutoff", [3.6, 4.4])
+@pytest.mark.parametrize("rattle", [0.0, 1e-9, 0.03])
+def test_centrosymmetry_finds_the_neighbours_of_a_vacancy(cutoff: float, rattle: float) -> None:
+    """Also where the second shell is within the cutoff and stands in for the missing neighbour."""
     atoms = bulk("Pt", a=A, cubic=True) * 3
     near = np.flatnonzero(atoms.get_distances(0, range(len(atoms)), mic=True) < 0.8 * A)
     del atoms[0]
-    np.testing.assert_array_equal(np.flatnonzero(seeds(atoms, above=1.0)), near[near > 0] - 1)
+    atoms.rattle(rattle, seed=3)
+    np.testing.assert_array_equal(np.flatnonzero(seeds(atoms, above=2.0, cutoff=cutoff)), near[near > 0] - 1)
 
 
-def test_centrosymmetry_finds_a_stacking_fault() -> None:
-    """ABCABC|BCABCA...: at each of the two faults of the periodic stack two layers lack inversion symmetry."""
-    one = fcc111("Pt", (1, 1, 6), a=A, periodic=True)
-    one.cell[2, 2] = 6 * A / np.sqrt(3)
-    other = one.copy()
-    other.positions[:, :2] += one.cell.array[0, :2] / 3 + one.cell.array[1, :2] / 3
-    atoms = stack(one, other, axis=2)
-    atoms.pbc = True
-    values = by_definition(atoms, 3.6, 12)
-    faulty = values > 1.0
-    assert 0 < faulty.sum() < len(atoms)
-    np.testing.assert_array_equal(seeds(atoms, above=1.0), faulty)
+def test_centrosymmetry_of_a_stacking_fault_is_the_published_one() -> None:
+    """ABCABCABCAB|AB...: on both sides of the intrinsic fault a layer has the same layer above and below.
+
+    Kelchner et al.: 8.3 A^2 for gold (a = 4.08 A), which is a^2 / 2.
+    """
+    atoms = fcc111("Au", (2, 2, 11), a=4.08, periodic=True)
+    atoms.cell[2, 2] = 11 * 4.08 / np.sqrt(3)
+    faulty = np.repeat([True, *[False] * 9, True], 4)
+    for above, expected in ((1e-6, faulty), (8.31, faulty), (8.34, np.zeros_like(faulty))):
+        np.testing.assert_array_equal(seeds(atoms, species=["Au"], above=above), expected)
 
 
 def test_atoms_with_too_few_neighbours_are_seeds() -> None:
@@ -87,11 +89,36 @@ def test_atoms_with_too_few_neighbours_are_seeds() -> None:
     np.testing.assert_array_equal(seeds(atoms, above=1e6), [True, True, False])
 
 
-def test_neighbours_at_the_same_distance_all_take_part() -> None:
-    """A square of four neighbours of which two are asked for: any pair of opposite ones gives zero."""
-    atoms = Atoms("Pt5", positions=[[0, 0, 0], [2, 0, 0], [0, 2, 0], [-2, 0, 0], [0, -2, 0]])
-    for order in ([0, 1, 2, 3, 4], [0, 2, 1, 4, 3], [0, 1, 3, 2, 4]):
-        assert not seeds(atoms[order], above=0.1, neighbors=2, cutoff=2.5)[0]
+@given(st.permutations(range(5)))
+@settings(max_examples=20, deadline=None)
+def test_an_atom_whose_nearest_cannot_be_told_from_the_next_is_a_seed(order: list[int]) -> None:
+    """A square of four neighbours of which two are asked for: which two must not depend on the order of the atoms."""
+    atoms = Atoms("Pt5", positions=[[0, 0, 0], [2, 0, 0], [0, 2, 0], [-2, 0, 0], [0, -2, 0]])[order]
+    center = order.index(0)
+    assert seeds(atoms, above=1e6, neighbors=2, cutoff=2.5)[center]
+    assert not seeds(atoms, above=0.1, neighbors=4, cutoff=2.5)[center]
+    # Opposite ones the nearest by more than rounding: told apart, and symmetric.
+    atoms.positions[order.index(1), 0] -= 1e-4
+    atoms.positions[order.index(3), 0] += 1e-4
+    assert not seeds(atoms, above=0.1, neighbors=2, cutoff=2.5)[center]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 8, 10, 12]), st.sampled_from([3.6, 4.4]))
+@settings(max_examples=40, deadline=None)
+def test_centrosymmetry_of_ideal_structures_does_not_depend_on_order_and_rounding(
+    seed: int, number: int, cutoff: float
+) -> None:
+    """A slab with a vacancy and an adatom, full of equal distances."""
+    rng = np.random.default_rng(seed)
+    atoms = fcc100("Pt", (3, 3, 5), a=A, vacuum=8.0, periodic=True)
+    add_adsorbate(atoms, "Pt", A / 2, "hollow")
+    del atoms[13]
+    rule = {"above": float(rng.choice([0.01, 5.0, 9.0, 17.0])), "neighbors": number, "cutoff": cutoff}
+    order = rng.permutation(len(atoms))
+    other = atoms[order]
+    other.positions += rng.integers(-20, 20, (len(atoms), 3)) @ atoms.cell.array
+    other.positions += rng.uniform(-1e-9, 1e-9, other.positions.shape)
+    np.testing.assert_array_equal(seeds(other, **rule), seeds(atoms, **rule)[order])
 
 
 AGREEMENT = {"type": "agreement", "tolerance": 0.01}
@@ -110,3 +137,18 @@ def test_agreement_without_the_experts() -> None:
     partitioner = Partitioner(RegionsConfig(radius=3.0, rules=[AGREEMENT]), ["Pt"])
     with pytest.raises(ConfigError, match=r"regions\.rules\.0: a rule of type 'agreement' needs the experts"):
         partitioner.assign(np.zeros((1, 3)), np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("disagreement", "message"),
+    [
+        (np.full((2, 2), np.nan), "not finite"),
+        ([[0.0, np.inf], [0.0, 0.0]], "not finite"),
+        (np.zeros((2, 1)), r"shape \(2, 2\), not \(2, 1\)"),
+        (np.zeros(2), r"shape \(2, 2\), not \(1, 2\)"),
+    ],
+)
+def test_agreement_is_never_taken_from_what_is_no_number(disagreement: object, message: str) -> None:
+    partitioner = Partitioner(RegionsConfig(radius=3.0, rules=[AGREEMENT]), ["Pt", "Pt"])
+    with pytest.raises(StructureError, match=message):
+        partitioner.assign(np.zeros((2, 2, 3)), 9 * np.eye(3), disagreement=disagreement)

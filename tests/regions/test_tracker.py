@@ -134,11 +134,89 @@ def test_a_lost_memory_lets_atoms_leave_and_a_foreign_one_is_refused() -> None:
         follower.restore(np.array([True, False]), None)
     with pytest.raises(StructureError, match="of 2 atoms, and there are 3"):
         follower.restore(np.array([True, False, False]), state | {"age": [0, 0]})
+    with pytest.raises(StructureError, match="of 2 atoms, and there are 3"):
+        follower.restore(np.array([True, False, False]), state | {"sums": [[[0, 0]]], "samples": 1})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"age": None},
+        {"age": [0, 0.5, 0]},
+        {"age": [0, -1, 0]},
+        {"age": [[0, 0, 0]]},
+        {"sums": [[[0, 0, 0]], [[0, 0]]]},
+        {"sums": "zero"},
+        {"samples": "many"},
+        {"age": [0, 2**80, 0]},
+    ],
+)
+def test_a_damaged_memory_is_refused_in_one_line_and_changes_nothing(damage: dict) -> None:
+    follower = tracker(COORDINATION | {"average": True}, CARBON, radius=3.0, dwell=2)
+    follower.update(line(2.0, 9.0), *FLAT)
+    follower.sample(line(2.0, 9.0), *FLAT)
+    before = follower.state()
+    for state in (before | damage, {key: before[key] for key in before if key not in damage}):
+        with pytest.raises(StructureError, match=r"^the memory of the regions is damaged: .*$"):
+            follower.restore(np.zeros(3, bool), state)
+    assert follower.state() == before
+    assert follower.assignment.all()
 
 
 def test_averages_of_other_rules_are_forgotten() -> None:
     old = tracker(COORDINATION | {"average": True}, radius=3.0)
     old.sample(line(2.0, 9.0), *FLAT)
-    new = tracker(CARBON, radius=3.0)
+    for rule in (CARBON, COORDINATION, COORDINATION | {"average": True, "cutoff": 3.1}):
+        new = tracker(rule, radius=3.0)
+        new.restore(np.zeros(3, bool), old.state())
+        assert new.state()["sums"] is None
+    # What only compares with the average may change.
+    new = tracker(CARBON, COORDINATION | {"average": True, "below": 2.5}, radius=3.0)
     new.restore(np.zeros(3, bool), old.state())
-    assert new.state()["sums"] is None
+    assert new.state() == old.state()
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 4), (4, 1), (4, 2)])
+def test_averages_of_other_frames_are_forgotten(before: int, after: int) -> None:
+    """A run that is continued with the centroid instead of the beads."""
+    regions = RegionsConfig(radius=0.0, rules=[COORDINATION | {"average": True}])
+    old, new = Tracker(regions, ["Pt", "Pt"]), Tracker(regions, ["Pt", "Pt"])
+    near, far = (np.array([[[0, 0, 0], [distance, 0, 0]]]) for distance in (2.0, 9.0))
+    for _ in range(3):
+        old.sample(near.repeat(before, axis=0), *FLAT)
+    new.restore(np.zeros(2, bool), old.state())
+    assert new.update(far.repeat(after, axis=0), *FLAT).all()
+    new.restore(np.zeros(2, bool), old.state())
+    new.sample(far.repeat(after, axis=0), *FLAT)
+    assert new.update(near.repeat(after, axis=0), *FLAT).all()
+
+
+def test_an_update_that_fails_changes_nothing() -> None:
+    follower = tracker(CARBON, COORDINATION | {"average": True}, radius=3.0, dwell=3)
+    follower.update(line(2.0, 9.0), *FLAT)
+    follower.sample(line(2.0, 9.0), *FLAT)
+    before = follower.state()
+    with pytest.raises(StructureError, match="not finite"):
+        follower.update(np.full((1, 3, 3), np.nan), *FLAT)
+    assert follower.state() == before
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_memory_does_not_depend_on_order_and_wrapping(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cell = np.array([[5.0, 0.0, 0.0], [1.5, 4.5, 0.0], [-1.0, 1.2, 6.0]])
+    species = np.array(["C", "Pt", "Pt", "Pt", "Pt", "Pt"])
+    order = rng.permutation(6)
+    rules = [CARBON, COORDINATION | {"below": 3, "average": True}, {"type": "agreement", "tolerance": 0.8}]
+    regions = RegionsConfig(radius_in=2.5, radius_out=3.0, dwell=2, rules=rules)
+    one, other = Tracker(regions, species), Tracker(regions, species[order])
+    frames = rng.uniform(0, 6, (1, 6, 3)) + np.cumsum(rng.normal(0, 0.4, (12, 2, 6, 3)), axis=0)
+    for k, frame in enumerate(frames):
+        moved = frame[:, order] + rng.integers(-9, 9, (2, 6, 3)) @ cell
+        one.sample(frame, cell, [True] * 3)
+        other.sample(moved, cell, [True] * 3)
+        if k % 3 == 0:
+            differ = rng.uniform(0, 1, (2, 6))
+            expected = one.update(frame, cell, [True] * 3, differ)
+            np.testing.assert_array_equal(other.update(moved, cell, [True] * 3, differ[:, order]), expected[order])
