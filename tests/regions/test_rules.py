@@ -54,6 +54,14 @@ def test_centrosymmetry_knows_a_crystal_however_strained() -> None:
     assert not seeds(atoms, above=1e-6).any()
 
 
+def test_centrosymmetry_sees_only_its_species() -> None:
+    """Other atoms, however near, are neither seeds nor neighbours."""
+    atoms = bulk("Pt", a=A, cubic=True) * 3
+    interstitial = atoms + Atoms("CC", positions=[[A / 2, 0, 0], [0, A / 4, A / 4]])
+    assert not seeds(interstitial, above=1e-6).any()
+    assert seeds(interstitial, above=1e-6, species=["Pt", "C"]).any()
+
+
 def test_centrosymmetry_finds_a_surface() -> None:
     slab = fcc111("Pt", (3, 3, 5), a=A, vacuum=8.0, periodic=True)
     layers = np.round(slab.positions[:, 2] / (A / np.sqrt(3))).astype(int)
