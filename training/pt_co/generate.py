@@ -47,8 +47,17 @@ def teacher(name: str):
 
 
 def sample(start: Start, rng: np.random.Generator) -> list[Atoms]:
-    """Frames of a short Langevin trajectory from ``start``; the first frames are thermalising."""
+    """Frames of a short Langevin trajectory from ``start``; the first frames are thermalising.
+
+    At zero temperature: the structure itself, strained a little at random for each frame.
+    """
     atoms = start.atoms.copy()
+    if start.temperature == 0:
+        frames = [atoms.copy() for _ in range(start.frames)]
+        for frame in frames[1:]:
+            strain = rng.uniform(-0.02, 0.02, (3, 3))
+            frame.set_cell(frame.cell @ (np.eye(3) + 0.5 * (strain + strain.T)), scale_atoms=True)
+        return frames
     if start.family == "pt":
         scale = A0_EMT / A0
         atoms.set_cell(atoms.cell * scale, scale_atoms=True)
@@ -85,6 +94,13 @@ def add_zero_point(frame: Atoms, rng: np.random.Generator) -> None:
         frame.positions[[c, o]] += rng.normal(0.0, 0.03, (2, 3))
 
 
+def rattled(frame: Atoms, rng: np.random.Generator) -> Atoms:
+    """A copy of ``frame`` with every atom displaced by 0.02-0.1 A: forces that molecular dynamics seldom shows."""
+    copy = frame.copy()
+    copy.positions += rng.normal(0.0, rng.uniform(0.02, 0.10) / np.sqrt(3), (len(copy), 3))
+    return copy
+
+
 def label(frame: Atoms) -> Atoms:
     """``frame`` with the teacher's energy (eV), forces (eV/A) and stress (eV/A^3, ASE's sign)."""
     work = frame.copy()
@@ -102,6 +118,8 @@ def run_trajectory(start: Start, out: Path, seed: int) -> str:
         return start.name
     rng = np.random.default_rng([seed, zlib.crc32(start.name.encode())])
     frames = sample(start, rng)
+    if start.rattled:
+        frames += [rattled(frame, rng) for frame in frames]
     for k, frame in enumerate(frames):
         if start.family == "co" and k % 3 != 0:
             add_zero_point(frame, rng)
@@ -114,10 +132,10 @@ def run_trajectory(start: Start, out: Path, seed: int) -> str:
 
 
 def assign_parts(starts: list[Start]) -> dict[str, str]:
-    """``train``, ``val`` or ``test`` for each trajectory: 75/10/15 % of each family, in hashed order."""
+    """``train``, ``val`` or ``test`` for each trajectory: 75/10/15 % of each group, in hashed order."""
     parts = {}
-    for family in ("pt", "co"):
-        names = [s.name for s in starts if s.family == family]
+    for group in sorted({s.group for s in starts}):
+        names = [s.name for s in starts if s.group == group]
         names.sort(key=lambda name: hashlib.sha256(name.encode()).hexdigest())
         test, val = round(0.15 * len(names)), round(0.10 * len(names))
         parts |= {n: "test" if k < test else "val" if k < test + val else "train" for k, n in enumerate(names)}

@@ -29,6 +29,8 @@ class Start:
         temperature: target temperature of the sampling, K.
         frames: number of frames to keep.
         family: ``"pt"`` (platinum alone) or ``"co"``.
+        group: trajectories of one group are split among training, validation and test together.
+        rattled: label a randomly displaced copy of every frame as well.
     """
 
     name: str
@@ -36,6 +38,11 @@ class Start:
     temperature: float
     frames: int
     family: str
+    group: str = ""
+    rattled: bool = False
+
+    def __post_init__(self) -> None:
+        self.group = self.group or self.family
 
 
 def _periodic(slab: Atoms) -> Atoms:
@@ -165,6 +172,26 @@ def carbon_monoxide(rng: np.random.Generator) -> Iterator[Start]:
         yield Start(f"co-gas-{k}", _periodic(gas), 900, 8, "co")
 
 
+def adsorbed(rng: np.random.Generator) -> Iterator[Start]:
+    """CO on Pt(111) at 300-600 K, where it will be simulated: any site, also off-site, thin and thick slabs."""
+    sites = ("ontop", "bridge", "fcc", "hcp", None)
+    for k in range(20):
+        slab = _periodic(fcc111("Pt", ((3, 3, 4), (2, 2, 6))[k % 2], a=A0, vacuum=VACUUM + 1))
+        site = sites[k % len(sites)]
+        xy = rng.uniform(0, 1, 2) @ slab.cell[:2, :2]
+        add_co(slab, xy if site is None else site, _HEIGHT.get(site, 1.7), rng.uniform(0, 20), rng.uniform(0, 360))
+        yield Start(f"co-111-mobile-{k:02d}", slab, (300, 400, 500, 600)[k % 4], 10, "co", "co-111", rattled=True)
+
+
+def perturbed(rng: np.random.Generator) -> Iterator[Start]:
+    """Crystals of Pt that are strained and randomly displaced, not moved: elasticity and phonons."""
+    for k in range(24):
+        yield Start(f"bulk-rattled-{k:02d}", _strained(rng, 2, 0.03), 0, 2, "pt", "pt-perturbed", rattled=True)
+    for k in range(20):
+        yield Start(f"bulk-elastic-{k:02d}", _strained(rng, 1, 0.03), 0, 2, "pt", "pt-perturbed", rattled=True)
+
+
 def all_starts(seed: int = 2026) -> list[Start]:
     """Every starting structure, in a fixed order (same seed, same structures)."""
-    return [*platinum(np.random.default_rng(seed)), *carbon_monoxide(np.random.default_rng(seed + 1))]
+    kinds = (platinum, carbon_monoxide, adsorbed, perturbed)
+    return [start for k, kind in enumerate(kinds) for start in kind(np.random.default_rng(seed + k))]
