@@ -212,6 +212,15 @@ class DriverConfig(_Table):
     extras: list[Literal["assignment", "atom_energies"]] = []
 
 
+class ValidationConfig(_Table):
+    """The ``[validation]`` table: the bulk crystal that both experts must agree on, and reference labels."""
+
+    element: Element
+    lattice: Literal["fcc", "bcc", "diamond"] = "fcc"
+    lattice_parameter: Positive
+    labels: Path | None = None
+
+
 class Config(_Table):
     """A whole ``moe.toml``; relative paths are relative to the file."""
 
@@ -220,6 +229,7 @@ class Config(_Table):
     segments: SegmentsConfig = SegmentsConfig()
     compute: ComputeConfig = ComputeConfig()
     driver: DriverConfig = DriverConfig()
+    validation: ValidationConfig | None = None
     template: Path | None = None
 
 
@@ -286,4 +296,7 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
         update={"complex": absolute(config.experts.complex), "bulk": absolute(config.experts.bulk)}
     )
     template = base / config.template.expanduser() if config.template is not None else None
-    return config.model_copy(update={"experts": experts, "template": template})
+    validation = config.validation
+    if validation is not None and validation.labels is not None:
+        validation = validation.model_copy(update={"labels": base / validation.labels.expanduser()})
+    return config.model_copy(update={"experts": experts, "template": template, "validation": validation})

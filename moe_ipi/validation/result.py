@@ -1,0 +1,111 @@
+"""What a check found: plain data, drawn by :mod:`moe_ipi.validation.report` and written as JSON.
+
+A check decides what is measured and what passes; it draws nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+#: One value in a table; ``None`` is an empty place.
+Cell = str | float | int | None
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One measured number.
+
+    Attributes:
+        name: what it is, as a label in a table.
+        value: the number, in ``unit``.
+        unit: unit, or "" for a pure number; "%" is allowed.
+        tolerance: the largest (with ``minimum``: smallest) value that passes; None: for information.
+        minimum: ``value`` must be at least ``tolerance``, not at most.
+        note: a short remark.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    tolerance: float | None = None
+    minimum: bool = False
+    note: str = ""
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the absolute value is within the tolerance (NaN is not); None without one."""
+        if self.tolerance is None:
+            return None
+        if self.minimum:
+            return bool(self.value >= self.tolerance)
+        return bool(abs(self.value) <= self.tolerance)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of numbers or words under one title."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One set of points of a plot; ``style``: a line, markers, or markers joined by a line."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    style: Literal["line", "points", "both"] = "line"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot; ``diagonal`` adds the line y = x (parity), ``log_y`` a logarithmic axis."""
+
+    title: str
+    x_label: str
+    y_label: str
+    curves: tuple[Curve, ...]
+    diagonal: bool = False
+    log_y: bool = False
+
+
+@dataclass
+class Check:
+    """The outcome of one check.
+
+    Attributes:
+        key: short name for files and the JSON, such as ``elastic``.
+        title: heading.
+        explanation: one or two sentences: what is measured and why it matters.
+        quantities: the numbers; those with a tolerance decide.
+        tables, plots: details.
+        skipped: why the check was not made; then there are no quantities.
+        seconds: how long it took (filled in by the runner).
+    """
+
+    key: str
+    title: str
+    explanation: str
+    quantities: list[Quantity] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+    skipped: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool | None:
+        """True if every quantity with a tolerance passed, False if one did not, None if none decides."""
+        verdicts = [q.passed for q in self.quantities if q.passed is not None]
+        return all(verdicts) if verdicts else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, verdicts included."""
+        data = asdict(self)
+        data["passed"] = self.passed
+        for plain, quantity in zip(data["quantities"], self.quantities, strict=True):
+            plain["passed"] = quantity.passed
+        return data

@@ -1,0 +1,68 @@
+"""What is validated: a pair of experts, a crystal, a structure, and reference labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import Calculator
+
+from moe_ipi.calculator import MoECalculator
+from moe_ipi.config import Config
+from moe_ipi.potential import MoEPotential
+
+
+@dataclass
+class Subject:
+    """What every check gets.
+
+    Attributes:
+        config: the pair and its regions; ``config.validation`` names crystal and labels.
+        structure: N atoms like those that will be simulated (adsorbate included), periodic in 3D.
+        labels: frames with reference energies (eV) and forces (eV/A), held out from training; may be empty.
+        reference: calculator of the model that made the labels, if it is installed.
+        seed: of everything random.
+        quick: use smaller cells and shorter runs (for tests and a first look).
+    """
+
+    config: Config
+    structure: Atoms
+    labels: list[Atoms]
+    reference: Calculator | None = None
+    seed: int = 1
+    quick: bool = False
+
+    @cached_property
+    def potential(self) -> MoEPotential:
+        """The pair for ``structure``; ``with_species`` gives it for other atoms (experts are loaded once)."""
+        return MoEPotential.from_config(self.config, self.structure.get_chemical_symbols())
+
+    def crystal(self, a: float | None = None, *, cubic: bool = True) -> Atoms:
+        """The reference crystal: ``config.validation``'s element and lattice with lattice parameter ``a`` (A)."""
+        wanted = self.config.validation
+        return bulk(wanted.element, wanted.lattice, a=a or wanted.lattice_parameter, cubic=cubic)
+
+    def expert(self, name: str) -> MoECalculator:
+        """A calculator with one expert (``"complex"`` or ``"bulk"``) on every atom of whatever it is given."""
+        return _OneExpert(self, name == "complex")
+
+    def pair(self, assignment: np.ndarray) -> MoECalculator:
+        """A calculator with the given assignment (N,) of experts to atoms."""
+        calculator = MoECalculator(self.config)
+        calculator._potential = self.potential
+        calculator.set_assignment(assignment)
+        return calculator
+
+
+class _OneExpert(MoECalculator):
+    def __init__(self, subject: Subject, is_complex: bool) -> None:
+        super().__init__(subject.config)
+        self._potential = subject.potential
+        self._is_complex = is_complex
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()) -> None:
+        self.set_assignment(np.full(len(atoms), self._is_complex))
+        super().calculate(atoms, properties, system_changes)
