@@ -124,7 +124,8 @@ def run_trajectory(start: Start, out: Path, seed: int) -> str:
         if start.family == "co" and k % 3 != 0:
             add_zero_point(frame, rng)
         label(frame)
-        frame.info.update(trajectory=start.name, family=start.family)
+        copied = start.rattled and k >= len(frames) // 2
+        frame.info.update(trajectory=start.name, family=start.family, kind="rattled" if copied else "sampled")
     partial = target.with_suffix(".partial")
     write(partial, frames, format="extxyz")
     partial.rename(target)

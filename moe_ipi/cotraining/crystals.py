@@ -1,0 +1,83 @@
+"""Unlabelled crystals, made anew for every step: the experts only have to agree on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import bulk, make_supercell
+from nequip.data import AtomicDataDict as Keys
+from nequip.data.ase import from_ase
+from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
+
+
+class UnlabelledCells:
+    """Strained crystals, perfect and rattled.
+
+    Args:
+        element, lattice, lattice_parameter: the crystal (A), as :func:`ase.build.bulk` understands them.
+        type_names: the models' type names.
+        perfect: number of strained perfect cells in each step.
+        rattled: number of strained cells with displaced atoms in each step.
+        repeat: a rattled cell is this many primitive cells along each axis.
+        strain: largest component of the random strain.
+        rattle: largest standard deviation of the displacement's components, A.
+        seed: with the same seed, step k always gets the same cells.
+    """
+
+    def __init__(
+        self,
+        element: str,
+        lattice: str,
+        lattice_parameter: float,
+        type_names: list[str],
+        *,
+        perfect: int = 6,
+        rattled: int = 2,
+        repeat: int = 2,
+        strain: float = 0.03,
+        rattle: float = 0.12,
+        seed: int = 1,
+    ) -> None:
+        self._unit = bulk(element, lattice, a=lattice_parameter)
+        self._perfect, self._rattled, self._repeat = perfect, rattled, repeat
+        self._strain, self._rattle, self._seed = strain, rattle, seed
+        self._types = ChemicalSpeciesToAtomTypeMapper(model_type_names=list(type_names))
+
+    def draw(self, step: int, cutoff: float, device: torch.device | str = "cpu") -> tuple[Keys.Type, int]:
+        """The cells of a step as one NequIP batch with neighbour lists, perfect ones first.
+
+        Args:
+            step: non-negative.
+            cutoff: of the neighbour lists, A.
+
+        Returns:
+            the batch, and how many of its atoms are in perfect cells.
+        """
+        rng = np.random.default_rng([self._seed, step])
+        cells = [self._strained(self._unit, rng) for _ in range(self._perfect)]
+        n_perfect = sum(map(len, cells))
+        for _ in range(self._rattled):
+            atoms = self._strained(make_supercell(self._unit, self._repeat * np.eye(3)), rng)
+            atoms.positions += rng.normal(0.0, rng.uniform(0.0, self._rattle), atoms.positions.shape)
+            cells.append(atoms)
+        neighbors = NeighborListTransform(r_max=cutoff)
+        data = [neighbors(self._types(from_ase(atoms))) for atoms in cells]
+        return Keys.to_(Keys.batched_from_list(data), device), n_perfect
+
+    def _strained(self, atoms: Atoms, rng: np.random.Generator) -> Atoms:
+        atoms = atoms.copy()
+        strain = _random_strain(rng, self._strain)
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+        return atoms
+
+
+def _random_strain(rng: np.random.Generator, largest: float) -> np.ndarray:
+    """Isotropic half of the time; otherwise any symmetric strain; sometimes small, sometimes large."""
+    scale = largest * rng.uniform(0.0, 1.0)
+    if rng.random() < 0.5:
+        return rng.uniform(-scale, scale) * np.eye(3)
+    strain: Any = rng.uniform(-scale, scale, (3, 3))
+    return 0.5 * (strain + strain.T)
