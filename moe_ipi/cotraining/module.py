@@ -40,7 +40,7 @@ class CoTrainingModule(EMALightningModule):
     Args:
         agreement: who moves to make the experts agree: both (``two-sided``), or the bulk expert alone
             (``one-sided``: distillation; the complex expert sees only labels).
-        unlabelled: config of :class:`~.crystals.UnlabelledCells` (``_target_`` and arguments); None: only labelled data.
+        unlabelled: config of :class:`~.crystals.UnlabelledCells` (``_target_`` and arguments); None: none are used.
         compile: compile both experts with ``torch.compile`` (minutes once; worth it from some thousand steps).
         seed: of random partitions and planes.
         kwargs: of NequIP's ``EMALightningModule``.
@@ -115,7 +115,7 @@ class CoTrainingModule(EMALightningModule):
         out = self._evaluate(whole)
 
         # Order of the atoms: perfect cells, rattled cells, labelled frames.
-        seen = replace_complex(out) if self._one_sided else out
+        seen = with_fixed_complex(out) if self._one_sided else out
         terms = {}
         n_cells = whole.n_atoms - n_labelled
         part, part_out = _after(whole, out, n_cells)
@@ -134,7 +134,7 @@ class CoTrainingModule(EMALightningModule):
         return PairOutput(*complex(graph), *bulk(graph), bulk_cutoff=bulk.cutoff)
 
 
-def replace_complex(out: PairOutput) -> PairOutput:
+def with_fixed_complex(out: PairOutput) -> PairOutput:
     """``out`` with a complex expert that does not move."""
     return replace(
         out,

@@ -7,6 +7,7 @@ from ase.build import bulk
 from nequip.data import AtomicDataDict as Keys
 from nequip.data.ase import from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
+from nequip.utils.global_state import set_global_state
 
 from moe_ipi.cotraining.edges import Graph, StarModel
 from moe_ipi.cotraining.terms import seam_forces
@@ -16,6 +17,7 @@ from tests.tiny_models import TYPE_NAMES, allegro, co_on_pt
 
 
 def batch(*frames, cutoff=4.0):
+    set_global_state()  # NequIP keeps data in float64 from here on
     steps = (ChemicalSpeciesToAtomTypeMapper(model_type_names=list(TYPE_NAMES)), NeighborListTransform(r_max=cutoff))
     data = [from_ase(atoms) for atoms in frames]
     for step in steps:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 import numpy as np
 from ase import Atoms
@@ -195,3 +196,12 @@ def all_starts(seed: int = 2026) -> list[Start]:
     """Every starting structure, in a fixed order (same seed, same structures)."""
     kinds = (platinum, carbon_monoxide, adsorbed, perturbed)
     return [start for k, kind in enumerate(kinds) for start in kind(np.random.default_rng(seed + k))]
+
+
+def chosen_starts(seed: int, pattern: str | None) -> list[Start]:
+    """The starting structures whose names match ``pattern`` (several patterns: separated by commas); None: all."""
+    patterns = pattern.split(",") if pattern else ["*"]
+    chosen = [s for s in all_starts(seed) if any(fnmatch(s.name, p) for p in patterns)]
+    if not chosen:
+        raise SystemExit(f"no trajectory matches '{pattern}'; structures.py names them")
+    return chosen
