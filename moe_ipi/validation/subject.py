@@ -45,8 +45,15 @@ class Subject:
         wanted = self.config.validation
         return bulk(wanted.element, wanted.lattice, a=a or wanted.lattice_parameter, cubic=cubic)
 
-    def expert(self, name: str) -> MoECalculator:
-        """A calculator with one expert (``"complex"`` or ``"bulk"``) on every atom of whatever it is given."""
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What :meth:`calculator` knows: both experts and, if there is one, the reference."""
+        return ("complex", "bulk") + (("reference",) if self.reference is not None else ())
+
+    def calculator(self, name: str) -> Calculator:
+        """One expert (``complex`` or ``bulk``) on every atom of whatever it is given, or the ``reference``."""
+        if name == "reference":
+            return self.reference
         return _OneExpert(self, name == "complex")
 
     def pair(self, assignment: np.ndarray) -> MoECalculator:

@@ -1,0 +1,112 @@
+"""Interface stress: a perfect crystal in which the experts meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from ase import Atoms, units
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
+
+from moe_ipi.validation.crystal import NO_CRYSTAL
+from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
+from moe_ipi.validation.strains import equation_of_state
+from moe_ipi.validation.subject import Subject
+
+#: Largest spurious force at 0 K, meV/A; largest strain after relaxation, %.
+FORCE, STRAIN = 10.0, 0.1
+#: Standard deviation of displacements in the rattled crystal, A.
+RATTLE = 0.05
+
+
+def check(subject: Subject) -> Check:
+    """Forces and stress that exist only because two experts meet."""
+    result = Check(
+        "interface",
+        "Interface stress",
+        "Every atom of a perfect crystal is in equilibrium, so any force where two experts meet is spurious. A crystal "
+        "is divided by a plane, and a ball is cut out of another; then positions and cell relax.",
+    )
+    if subject.config.validation is None:
+        result.skipped = NO_CRYSTAL
+        return result
+    a = equation_of_state(subject.crystal(), subject.calculator("complex")).lattice_parameter
+    rows, profiles = [], []
+    for name, atoms, mask, depth in _scenes(subject, a):
+        numbers, profile = _measure(subject, atoms, mask, depth)
+        rows.append((name, len(atoms), int(mask.sum()), *(round(v, 4) for v in numbers)))
+        profiles.append((name, profile))
+    worst = [max(row[k] for row in rows) for k in range(3, 7)]
+    result.quantities = [
+        Quantity("largest spurious force at 0 K", worst[0], "meV/A", FORCE),
+        Quantity("largest strain after relaxation", worst[3], "%", STRAIN),
+        Quantity("largest stress at 0 K", worst[1], "GPa", note="at the complex expert's lattice parameter"),
+        Quantity("largest displacement after relaxation", worst[2], "A"),
+    ]
+    columns = ("interface", "atoms", "complex", "force, meV/A", "stress, GPa", "displacement, A", "strain, %")
+    result.tables.append(Table("Perfect crystal with two experts", columns, tuple(rows)))
+    curves = tuple(Curve(name, *profile[0], "both") for name, profile in profiles)
+    result.plots.append(
+        Plot("Spurious forces in the perfect crystal", "distance from the interface, A", "largest force, meV/A", curves)
+    )
+    curves = tuple(Curve(name, *profile[1], "both") for name, profile in profiles)
+    title = f"Two experts against the complex expert alone, atoms displaced by {RATTLE} A"
+    result.plots.append(Plot(title, "distance from the interface, A", "RMS of force difference, meV/A", curves))
+    return result
+
+
+def _scenes(subject: Subject, a: float) -> list[tuple[str, Atoms, np.ndarray, np.ndarray]]:
+    """(name, crystal, assignment, distance of each atom from the interface in A)."""
+    cutoff = max(subject.potential.complex.cutoff, subject.potential.bulk.cutoff)
+    unit = subject.crystal(a)
+    # Each half is thicker than two cutoffs, so that the two planes do not see each other.
+    length = int(np.ceil((2 * cutoff if subject.quick else 4 * cutoff) / a)) + 1
+    slab = unit.repeat((length, 2, 2))
+    x, box = slab.positions[:, 0] % slab.cell[0, 0], slab.cell[0, 0]
+    middle = box / 2 - 0.25 * a  # between planes of atoms; the other plane is at -a/4
+    mask = (x + 0.25 * a) % box < middle + 0.25 * a
+    edges = np.abs(np.array([x - middle, x + 0.25 * a, x - (box - 0.25 * a)])).min(axis=0)
+    scenes = [("plane", slab, mask, edges)]
+    side = int(np.ceil((2 * cutoff + (2.0 if subject.quick else 8.0)) / a))
+    ball = unit.repeat(side)
+    radius = 0.35 * side * a
+    distance = ball.get_distances(0, np.arange(len(ball)), mic=True)
+    return [*scenes, ("ball", ball, distance < radius, np.abs(distance - radius))]
+
+
+def _measure(subject: Subject, atoms: Atoms, mask: np.ndarray, depth: np.ndarray):
+    """(force, stress, displacement, strain) and the two profiles."""
+    calculator = subject.pair(mask)
+    atoms = atoms.copy()
+    atoms.calc = calculator
+    forces = 1000 * np.linalg.norm(atoms.get_forces(), axis=1)
+    stress = float(np.abs(atoms.get_stress()).max() / units.GPa)
+    profile = _binned(depth, forces, np.max)
+    displaced = atoms.copy()
+    displaced.positions += np.random.default_rng(subject.seed).normal(0, RATTLE, (len(atoms), 3))
+    two = displaced.copy()
+    two.calc = calculator
+    one = displaced.copy()
+    one.calc = subject.calculator("complex")
+    difference = 1000 * (two.get_forces() - one.get_forces())
+    noise = _binned(depth, np.sqrt((difference**2).mean(axis=1)), lambda v: np.sqrt(np.mean(v**2)))
+    relaxed = atoms.copy()
+    relaxed.calc = calculator
+    BFGS(FrechetCellFilter(relaxed), logfile=None).run(fmax=1e-3, steps=20 if subject.quick else 100)
+    strain = np.linalg.solve(atoms.cell.array, relaxed.cell.array) - np.eye(3)
+    moved = relaxed.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=False)
+    moved = (moved - moved.mean(axis=0)) @ relaxed.cell.array
+    numbers = (
+        float(forces.max()),
+        stress,
+        float(np.linalg.norm(moved, axis=1).max()),
+        100 * float(np.abs(0.5 * (strain + strain.T)).max()),
+    )
+    return numbers, (profile, noise)
+
+
+def _binned(x: np.ndarray, y: np.ndarray, statistic: Callable) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Statistic of y in bins of x, 1 A wide."""
+    bins = np.floor(x).astype(int)
+    return tuple(zip(*((k + 0.5, float(statistic(y[bins == k]))) for k in np.unique(bins)), strict=True))
