@@ -110,6 +110,57 @@ def run(
 
 
 @app.command()
+def validate(
+    config: ConfigOption,
+    structure: Annotated[
+        Path | None,
+        typer.Option(help="Atoms like those to be simulated; default: the config's template, else a labelled frame."),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="extxyz with energies and forces; default: 'validation.labels' of the config.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of report.html and report.json.")] = Path(
+        "validation"
+    ),
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEYS",
+            help="Only these of parity,eos,elastic,interface,defects,phonons,drift,cost (separated by commas).",
+        ),
+    ] = None,
+    skip: Annotated[str | None, typer.Option(metavar="KEYS", help="All but these.")] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL=CONFIG", help="Another pair, whose agreement is shown beside this one's."),
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Measure crystals also with SevenNet-l3i5, if it is installed.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Small cells and short runs: a first look.")] = False,
+    device: DeviceOption = None,
+    compile: CompileOption = None,
+) -> None:
+    """Measure whether a pair may be trusted; exit status 1 if a check fails."""
+    from moe_ipi.validation.command import run_validate
+
+    passed = run_validate(
+        config,
+        structure=structure,
+        labels=labels,
+        output=output,
+        only=only,
+        skip=skip,
+        compare=compare,
+        reference=reference,
+        quick=quick,
+        device=device,
+        compile=compile,
+    )
+    raise typer.Exit(0 if passed else 1)
+
+
+@app.command()
 def demo(
     directory: Annotated[Path, typer.Argument(help="A folder for its files.")] = Path("moe-ipi-demo"),
     steps: Annotated[

@@ -84,6 +84,7 @@ class Check:
         quantities: the numbers; those with a tolerance decide.
         tables, plots: details.
         skipped: why the check was not made; then there are no quantities.
+        error: why the check broke off; that is a failure.
         seconds: how long it took (filled in by the runner).
     """
 
@@ -94,11 +95,14 @@ class Check:
     tables: list[Table] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
     skipped: str | None = None
+    error: str | None = None
     seconds: float = 0.0
 
     @property
     def passed(self) -> bool | None:
         """True if every quantity with a tolerance passed, False if one did not, None if none decides."""
+        if self.error is not None:
+            return False
         verdicts = [q.passed for q in self.quantities if q.passed is not None]
         return all(verdicts) if verdicts else None
 

@@ -1,0 +1,156 @@
+"""The report: one HTML file that needs no network, and the same numbers as JSON."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from moe_ipi.config import ModelExpert
+from moe_ipi.errors import MoEError
+from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.report.picture import draw_assignment
+from moe_ipi.validation.plots import svg
+from moe_ipi.validation.result import Check
+from moe_ipi.validation.subject import Subject
+
+_SOFTWARE = ("moe-ipi", "torch", "nequip", "nequip-allegro", "ase")
+
+
+@dataclass(frozen=True)
+class OtherPair:
+    """Another pair and its checks, to be shown beside those of the pair that is validated."""
+
+    label: str
+    checks: list[Check]
+
+
+def collect(name: str, subject: Subject, checks: list[Check], others: list[OtherPair]) -> dict[str, Any]:
+    """All numbers of a validation as plain data for JSON; numbers that are not finite become None."""
+    experts = []
+    for key in ("complex", "bulk"):
+        config = getattr(subject.config.experts, key)
+        expert = getattr(subject.potential, key)
+        is_file = isinstance(config, ModelExpert)
+        experts.append(
+            {
+                "name": key,
+                "model": f"{config.path.name}{f', {config.key}' if config.key else ''}" if is_file else "analytic",
+                "sha256": hashlib.sha256(config.path.read_bytes()).hexdigest()[:16] if is_file else None,
+                "cutoff": expert.cutoff,
+            }
+        )
+    data = {
+        "moe_ipi": version("moe-ipi"),
+        "versions": [f"{package} {version(package)}" for package in _SOFTWARE],
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "quick": subject.quick,
+        "pair": {"name": name, "experts": experts, "atoms": len(subject.structure), "labels": len(subject.labels)},
+        "passed": all(check.passed is not False for check in checks),
+        "checks": [check.as_dict() for check in checks],
+        "compare": [{"label": o.label, "checks": [c.as_dict() for c in o.checks]} for o in others],
+    }
+    data["comparison"] = _comparison(data)
+    return _finite(data)
+
+
+def _comparison(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows: each quantity that another pair has too, with the ratio of the absolute values."""
+
+    def values(checks: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+        return {(c["key"], q["name"]): q for c in checks for q in c["quantities"]}
+
+    others = [values(o["checks"]) for o in data["compare"]]
+    rows = []
+    for key, mine in values(data["checks"]).items():
+        if any(key in other for other in others):
+            cells = []
+            for other in others:
+                value = other[key]["value"] if key in other else None
+                usable = value is not None and mine["value"] != 0
+                cells.append({"value": value, "ratio": abs(value / mine["value"]) if usable else None})
+            rows.append({"name": mine["name"], "unit": mine["unit"], "value": mine["value"], "others": cells})
+    return rows
+
+
+def write_report(directory: Path, data: dict[str, Any], checks: list[Check], subject: Subject) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``report.json``; earlier ones are replaced when the new ones are complete.
+
+    Raises:
+        MoEError: jinja2 is not installed, or the folder cannot be written.
+    """
+    html = _html(data, checks, subject)
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    paths = directory / "report.html", directory / "report.json"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path, content in zip(paths, (html, text), strict=True):
+            partial = path.with_name(path.name + ".partial")
+            partial.write_text(content, encoding="utf-8")
+            partial.replace(path)
+    except OSError as error:
+        raise MoEError(f"cannot write the report into '{directory}': {error.strerror}; choose another -o") from None
+    return paths
+
+
+def require_jinja() -> None:
+    """Fail before hours of measuring, not after.
+
+    Raises:
+        MoEError: jinja2 is not installed.
+    """
+    try:
+        import jinja2  # noqa: F401
+    except ImportError:
+        raise MoEError("the report needs jinja2; pip install 'moe-ipi[validation]'") from None
+
+
+def _html(data: dict[str, Any], checks: list[Check], subject: Subject) -> str:
+    require_jinja()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["short"] = short
+    environment.globals["picture"] = _picture(subject)
+    shown = [
+        plain | {"drawings": [{"title": p.title, "text": svg(p)} for p in check.plots]}
+        for plain, check in zip(data["checks"], checks, strict=True)
+    ]
+    return environment.get_template("report.html.j2").render(data | {"checks": shown})
+
+
+def short(value: float | None) -> str:
+    """A number with four significant digits; None (not finite) as a dash."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _picture(subject: Subject) -> str | None:
+    """The structure coloured by expert, PNG in base64; None if its regions need the experts."""
+    structure, regions = subject.structure, subject.config.regions
+    if regions.needs_disagreement:
+        return None
+    partitioner = Partitioner(regions, structure.get_chemical_symbols())
+    mask = partitioner.assign(structure.positions, structure.cell.array, structure.pbc)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "structure.png"
+        draw_assignment(structure, mask, path)
+        return base64.b64encode(path.read_bytes()).decode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value.item() if hasattr(value, "item") else value
