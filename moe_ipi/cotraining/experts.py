@@ -18,7 +18,8 @@ def two_experts(complex: dict[str, Any], bulk: dict[str, Any]) -> torch.nn.Modul
     """Both models of a pair, as ``nequip-train`` builds one: from dictionaries with a ``_target_``.
 
     Args:
-        complex, bulk: the models' configs.
+        complex, bulk: the models' configs.  One may name a checkpoint of a pair (``nequip.model.ModelFromCheckpoint``):
+            then that pair's expert is taken.
 
     Returns:
         A ``ModuleDict`` with the keys ``complex`` and ``bulk``, which ``nequip-compile --model KEY`` and
@@ -27,18 +28,18 @@ def two_experts(complex: dict[str, Any], bulk: dict[str, Any]) -> torch.nn.Modul
     Raises:
         ModelError: the models cannot form one energy: different type names or shifts, or trainable shifts.
     """
-    models = torch.nn.ModuleDict({COMPLEX: _build(complex), BULK: _build(bulk)})
+    models = torch.nn.ModuleDict({COMPLEX: _build(complex, COMPLEX), BULK: _build(bulk, BULK)})
     check_shared_reference(models[COMPLEX], models[BULK])
     return models
 
 
-def _build(config: dict[str, Any]) -> torch.nn.Module:
+def _build(config: dict[str, Any], key: str) -> torch.nn.Module:
     config = dict(config)
     model = get_method(config.pop("_target_"))(**config)
     if isinstance(model, torch.nn.ModuleDict):
-        if len(model) != 1:
-            raise ModelError(f"a model of a pair must be one model, not a collection of {', '.join(model)}")
-        model = next(iter(model.values()))
+        if len(model) != 1 and key not in model:
+            raise ModelError(f"the {key} expert's checkpoint holds {', '.join(model)}, none of which is '{key}'")
+        model = model[key] if key in model else next(iter(model.values()))
     return model
 
 
