@@ -23,8 +23,6 @@ TIMESTEP_FS = 1.0
 STEPS, QUICK_STEPS = (100, 500), (20, 60)
 #: The energy's noise is correlated over about this time, ps.
 CORRELATION = 0.02
-#: How much more the energy must vary under force mixing.
-MIXING = 2.0
 
 
 @dataclass(frozen=True)
@@ -89,10 +87,7 @@ def check(subject: Subject) -> Check:
         Quantity(
             "force mixing, largest deviation over MoE's",
             runs["force mixing"].drift.largest / moe.drift.largest,
-            "",
-            MIXING if 0 < mask.sum() < n else None,
-            minimum=True,
-            note="that the measurement can see what it looks for",
+            note="what is avoided by mixing energies",
         ),
     ]
     rows = tuple(
