@@ -118,10 +118,11 @@ def by_distance(distances: np.ndarray, differences: np.ndarray) -> list[tuple[fl
 def _judge(result: Check, errors: dict[str, Errors]) -> None:
     if "complex" in errors:
         complex, moe = errors["complex"], errors["moe"]
+        ratio = moe.rmse / complex.rmse if complex.rmse > 0 else float("inf")
         result.quantities += [
             Quantity("complex expert, force RMSE / RMS force", complex.relative, "%", COMPLEX),
             Quantity("complex expert, force RMSE", complex.rmse, "meV/A", ABSOLUTE),
-            Quantity("MoE / complex expert, force RMSE", moe.rmse / complex.rmse, "", RATIO),
+            Quantity("MoE / complex expert, force RMSE", ratio, "", RATIO),
         ]
     if "bulk" in errors:
         result.quantities.append(

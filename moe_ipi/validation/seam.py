@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -93,7 +94,9 @@ def _measure(subject: Subject, atoms: Atoms, mask: np.ndarray, depth: np.ndarray
     noise = _binned(depth, np.sqrt((difference**2).mean(axis=1)), lambda v: np.sqrt(np.mean(v**2)))
     relaxed = atoms.copy()
     relaxed.calc = calculator
-    BFGS(FrechetCellFilter(relaxed), logfile=None).run(fmax=1e-3, steps=20 if subject.quick else 100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy's logm of a strain of 1e-4
+        BFGS(FrechetCellFilter(relaxed), logfile=None).run(fmax=1e-3, steps=20 if subject.quick else 100)
     strain = np.linalg.solve(atoms.cell.array, relaxed.cell.array) - np.eye(3)
     moved = relaxed.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=False)
     moved = (moved - moved.mean(axis=0)) @ relaxed.cell.array

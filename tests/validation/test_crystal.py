@@ -60,7 +60,7 @@ def test_equation_of_state_numbers():
 
 
 def test_spurious_forces_are_at_the_interface():
-    check = seam.check(subject())
+    check = seam.check(subject(quick=False))
     profile = {c.label: dict(zip(c.x, c.y, strict=True)) for c in check.plots[0].curves}
     cutoff = 5.0
     for label in ("plane", "ball"):
