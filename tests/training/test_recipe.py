@@ -14,6 +14,7 @@ from ase.io import read
 
 from moe_ipi import MoEPotential, load_config
 from moe_ipi.cotraining.terms import TERMS
+from moe_ipi.experts.model_files import load_nequip_model
 
 RECIPE = Path(__file__).parents[2] / "training" / "pt_co"
 SELECT = "--teacher emt --only bulk-eos-*,bulk-elastic-*,co-111-pair-*,co-gas-*"
@@ -104,6 +105,24 @@ def test_an_interrupted_training_goes_on(recipe):
     assert more.returncode == 0, more.stdout[-3000:] + more.stderr[-3000:]
     assert "Continuing training with checkpoint" in more.stdout + more.stderr
     assert torch.load(folder / "outputs/pair/last.ckpt", weights_only=False)["epoch"] == 3
+
+
+def test_the_config_for_ones_own_system(recipe):
+    """your_pair.yaml trains from nothing, and its package serves; the log has every term."""
+    folder, _ = recipe
+    shutil.copy(RECIPE.parent / "your_pair.yaml", folder)
+    for part in ("train", "val", "test"):
+        shutil.copy(folder / f"data/{part}-all.xyz", folder / f"data/{part}.xyz")
+    binaries = Path(sys.executable).parent
+    small = ["max_epochs=1", "batch_size=12", "compile=false", "cutoff.complex=4.5", "cutoff.bulk=4.0"]
+    names = [f"hydra.run.dir={folder}/own", f"data_dir={folder}/data", "++trainer.enable_progress_bar=false"]
+    command = [f"{binaries}/nequip-train", "-cp", str(folder), "-cn", "your_pair", *names, *small]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    logged = next((folder / "own").rglob("metrics.csv")).read_text()
+    assert all(f"test0_epoch/{term}_rmse" in logged for term in TERMS)
+    for key, cutoff in (("complex", 4.5), ("bulk", 4.0)):
+        assert load_nequip_model(folder / "own/best.ckpt", key=key).cutoff == cutoff
 
 
 def test_validate_measures_the_pair(recipe):
