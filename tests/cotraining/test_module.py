@@ -94,6 +94,7 @@ def test_a_step_is_reproducible(data):
     assert torch.equal(a[term_key("complex_forces")], c[term_key("complex_forces")])
 
 
+@pytest.mark.slow
 def test_compiled_experts_give_the_same(data):
     """Really compiled: the residuals and the gradients of the loss."""
     results = []
