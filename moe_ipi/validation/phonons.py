@@ -47,7 +47,7 @@ def check(subject: Subject) -> Check:
         rows += [(name, label, *(round(float(f), 3) for f in fs)) for label, fs in frequencies[name].items()]
         bands = np.array([frequencies_at(model, q) for q in path[1]])
         curves += [
-            Curve(f"{name}, branch {k + 1}", tuple(path[0]), tuple(map(float, bands[:, k])))
+            Curve(f"{name}, branch {k + 1}", tuple(path[0]), tuple(map(float, bands[:, k])), family=name)
             for k in range(bands.shape[1])
         ]
     edge = [label for label in points if label != "G"]

@@ -25,8 +25,12 @@ def svg(plot: Plot) -> str:
     # Text stays text; ids must not depend on chance, so that the same numbers give the same file.
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": plot.title, "font.size": 10, "axes.grid": True}):
         figure, axes = plt.subplots(figsize=(7.0, 4.2))
-        for k, curve in enumerate(plot.curves):
-            axes.plot(curve.x, curve.y, label=curve.label, color=COLORS[k % len(COLORS)], **_STYLES[curve.style])
+        colors: dict[str, str] = {}
+        for curve in plot.curves:
+            family = curve.family or curve.label
+            label = None if family in colors else family
+            color = colors.setdefault(family, COLORS[len(colors) % len(COLORS)])
+            axes.plot(curve.x, curve.y, label=label, color=color, **_STYLES[curve.style])
         if plot.diagonal:
             ends = [f(f(c.x) for c in plot.curves if c.x) for f in (min, max)]
             axes.plot(ends, ends, color="black", linewidth=0.8, zorder=0)
@@ -35,10 +39,7 @@ def svg(plot: Plot) -> str:
             axes.set_yscale("log")
         axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
         axes.grid(alpha=0.3)
-        if len(plot.curves) > 6:
-            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-        else:
-            axes.legend(fontsize=9, frameon=False)
+        axes.legend(fontsize=9, frameon=False)
         figure.tight_layout()
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})

@@ -53,12 +53,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Curve:
-    """One set of points of a plot; ``style``: a line, markers, or markers joined by a line."""
+    """One set of points of a plot; ``style``: a line, markers, or markers joined by a line.
+
+    Curves with the same ``family`` have one colour, and only the first of them stands in the legend.
+    """
 
     label: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     style: Literal["line", "points", "both"] = "line"
+    family: str = ""
 
 
 @dataclass(frozen=True)
