@@ -1,90 +1,74 @@
-"""Errors of the pair on the trajectories held out for testing.
+"""Errors of the pair on its held-out frames, by kind of structure: the first table of the model card.
 
-    python evaluate.py --data data [--config moe.toml] [--json errors.json]
+    python evaluate.py [--config moe.toml] [--labels test.xyz] [--compile]
 
-Prints, for each kind of structure, the root-mean-square error of force components (meV/A), the RMS of
-the labels' force components, their ratio, and the error of the energy per atom (meV).
+Root-mean-square errors of force components (meV/A) and of the energy per atom (meV) of the complex expert on
+every atom, of MoE, and of the bulk expert on every atom; and MoE against the complex expert.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.io import read
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from moe_ipi import MoEPotential, load_config, pretrained
 from moe_ipi.regions.partitioner import Partitioner
 
+COLUMNS = (
+    "structures",
+    "frames",
+    "RMS force",
+    "complex",
+    "MoE",
+    "bulk",
+    "MoE - complex",
+    "energy, complex / MoE / bulk",
+)
 
-def errors(label: str, frames: list[Atoms], potential: MoEPotential, assign) -> list[dict]:
-    """One row per kind of structure and one for all frames; ``assign`` gives the mask of a frame."""
-    kinds: dict[str, list[tuple[float, float, int, float]]] = defaultdict(list)
-    for frame in track(frames, description=label, transient=True):
-        potential = potential.with_species(frame.get_chemical_symbols())
-        out = potential.evaluate(frame.positions[None], frame.cell.array[None], assign(frame))
-        reference = frame.get_forces()
-        sums = (
-            float(((out.forces[0] - reference) ** 2).sum()),
-            float((reference**2).sum()),
-            reference.size,
-            (out.energies[0] - frame.get_potential_energy()) / len(frame),
-        )
-        for kind in ("all", frame.info["trajectory"].rsplit("-", 1)[0]):
-            kinds[kind].append(sums)
-    rows = []
-    for kind, values in kinds.items():
-        error, square, number, energy = np.array(values).T
-        rows.append(
-            {
-                "model": label,
-                "structures": kind,
-                "frames": len(values),
-                "force_rmse_meV_per_A": 1000 * float(np.sqrt(error.sum() / number.sum())),
-                "rms_force_meV_per_A": 1000 * float(np.sqrt(square.sum() / number.sum())),
-                "relative_percent": 100 * float(np.sqrt(error.sum() / square.sum())),
-                "energy_rmse_meV_per_atom": 1000 * float(np.sqrt(np.mean(energy**2))),
-            }
-        )
-    return rows
+
+def sums(frame: Atoms, potential: MoEPotential, regions) -> np.ndarray:
+    """Squares summed over a frame: labels, errors of the three, MoE - complex; energies; components and frames."""
+    species = frame.get_chemical_symbols()
+    potential = potential.with_species(species)
+    mask = Partitioner(regions, species).assign(frame.positions, frame.cell.array, frame.pbc)
+    outs = [
+        potential.evaluate(frame.positions[None], frame.cell.array[None], assignment, frame.pbc)
+        for assignment in (np.ones(len(frame), bool), mask, np.zeros(len(frame), bool))
+    ]
+    labels = frame.get_forces()
+    forces = [out.forces[0] for out in outs]
+    differences = [labels, *(f - labels for f in forces), forces[1] - forces[0]]
+    energies = [(out.energies[0] - frame.get_potential_energy()) / len(frame) for out in outs]
+    return np.array([*((d**2).sum() for d in differences), *np.square(energies), labels.size, 1.0])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--config", type=Path, default=pretrained("pt-co"))
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--labels", type=Path, help="default: validation.labels of the config")
+    parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     config = load_config(args.config)
-    sets = {name: read(args.data / f"test-{name}.xyz", index=":") for name in ("co", "pt")}
-    potential = MoEPotential.from_config(config, ["Pt"])
-
-    def everywhere(value: bool):
-        return lambda frame: np.full(len(frame), value)
-
-    def by_rules(frame: Atoms) -> np.ndarray:
-        partitioner = Partitioner(config.regions, frame.get_chemical_symbols())
-        return partitioner.assign(frame.positions, frame.cell.array, frame.pbc)
-
-    rows = [
-        *errors("complex on Pt+CO", sets["co"], potential, everywhere(True)),
-        *errors("MoE on Pt+CO", sets["co"], potential, by_rules),
-        *errors("complex on Pt", sets["pt"], potential, everywhere(True)),
-        *errors("bulk on Pt", sets["pt"], potential, everywhere(False)),
-    ]
-    table = Table("model", "structures", "frames", "RMSE F, meV/A", "RMS F", "relative, %", "RMSE E, meV/atom")
-    for row in rows:
-        table.add_row(*(f"{v:.1f}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console().print(table)
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=1) + "\n")
+    frames = read(args.labels or config.validation.labels, index=":")
+    potential = MoEPotential.from_config(config, ["Pt"], compile=args.compile)
+    kinds: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(10))
+    for frame in track(frames, transient=True):
+        family = "Pt+CO" if "C" in frame.get_chemical_symbols() else "Pt"
+        values = sums(frame, potential, config.regions)
+        for kind in (f"{family}, {frame.info['kind']}", f"{family}: {frame.info['trajectory'].rsplit('-', 1)[0]}"):
+            kinds[kind] += values
+    print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
+    for kind, total in sorted(kinds.items()):
+        rms, *errors = 1000 * np.sqrt(total[:5] / total[8])
+        energies = " / ".join(f"{1000 * np.sqrt(e / total[9]):.1f}" for e in total[5:8])
+        shown = [f"{e:.0f} ({100 * e / rms:.1f} %)" for e in errors]
+        print(f"| {kind} | {total[9]:.0f} | {rms:.0f} | {' | '.join(shown)} | {energies} |")
 
 
 if __name__ == "__main__":
