@@ -43,7 +43,7 @@ def test_stopped_driver_leaves_the_run_to_the_other(case: Case, number: signal.S
     (case.folder / "with_template.toml").write_text('template = "init.xyz"\n' + MOE_TOML)
     props = case.folder / "out.props"
     with (
-        ipi(case, case.write_input(case.ffsocket(), beads=2, steps=1500)) as server,
+        ipi(case, case.write_input(case.ffsocket(), beads=2, steps=20000)) as server,
         cli(case, "-c", "with_template.toml", "-u", "-a", case.name) as driver,
     ):
         wait_until(lambda: props.exists() and props.stat().st_size > 3000)

@@ -10,22 +10,21 @@ from moe_ipi import pretrained
 REST = MOE_TOML[MOE_TOML.index("[regions]") :]
 MODELS = """
 [experts.complex]
-path = "{complex}"
-key = "sole_model"
+path = "{path}"
+key = "{complex}"
 [experts.bulk]
-path = "{bulk}"
-key = "{key}"
+path = "{path}"
+key = "{bulk}"
 """
 
 
 @pytest.fixture(params=["float64", "float32"])
 def models_and_rtol(request: pytest.FixtureRequest) -> tuple[str, float]:
     if request.param == "float32":
-        shipped = pretrained("pt-co").parent
-        paths = {name: shipped / f"{name}.nequip.zip" for name in ("complex", "bulk")}
-        return MODELS.format(**paths, key="sole_model"), 1e-6
+        shipped = pretrained("pt-co").parent / "pair.nequip.zip"
+        return MODELS.format(path=shipped, complex="complex", bulk="bulk"), 1e-6
     trained = request.getfixturevalue("package")
-    return MODELS.format(complex=trained, bulk=trained, key="bulk"), 1e-10
+    return MODELS.format(path=trained, complex="sole_model", bulk="bulk"), 1e-10
 
 
 def test_two_drivers_and_four_beads(tmp_path: Path, models_and_rtol: tuple[str, float]) -> None:
