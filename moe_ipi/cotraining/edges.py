@@ -53,7 +53,7 @@ class Graph:
     @classmethod
     def from_data(cls, data: Keys.Type) -> Graph:
         """The graph of a batch that has positions (A), cells, and a neighbour list."""
-        batch = Keys.with_batch_({k: data[k] for k in data})
+        batch = Keys.with_batch_(dict(data))
         center, neighbor = batch[Keys.EDGE_INDEX_KEY]
         frame, cells = batch[Keys.BATCH_KEY], batch[Keys.CELL_KEY].view(-1, 3, 3)
         positions = batch[Keys.POSITIONS_KEY]

@@ -66,7 +66,7 @@ class CoTrainingModule(EMALightningModule):
         check_shared_reference(self.model[COMPLEX], self.model[BULK])
         self._one_sided = agreement == "one-sided"
         self._cells = instantiate(unlabelled, type_names=list(self.model[COMPLEX].type_names)) if unlabelled else None
-        self._compile, self._seed = compile, seed
+        self._compile, self._seed, self._step = compile, seed, 0
         self._cutoff = max(cutoff_of(self.model[key]) for key in (COMPLEX, BULK))
         self._check_neighbor_lists(kwargs.get("info_dict") or {})
         # A tuple keeps the wrappers out of the module tree, and so out of checkpoints.
@@ -104,7 +104,7 @@ class CoTrainingModule(EMALightningModule):
         labelled = Keys.with_batch_(labelled)
         labelled[Keys.CELL_KEY] = labelled[Keys.CELL_KEY].view(-1, 3, 3)
         labelled[Keys.ATOM_TYPE_KEY] = labelled[Keys.ATOM_TYPE_KEY].view(-1)
-        step = getattr(self, "_step", 0)
+        step = self._step
         rng = torch.Generator().manual_seed((self._seed << 32) + step)
         is_complex = inputs[ASSIGNMENT_KEY].view(-1).bool()
         packed, n_perfect, n_labelled = labelled, 0, len(is_complex)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
-from moe_ipi.validation.strains import equation_of_state, random_strains, strained
+from moe_ipi.validation.strains import random_strains, strained
 from moe_ipi.validation.subject import Subject
 
 #: Largest differences between the experts: A, %, meV/atom.
@@ -25,8 +25,7 @@ def check(subject: Subject) -> Check:
     if subject.config.validation is None:
         result.skipped = NO_CRYSTAL
         return result
-    crystal = subject.crystal()
-    fits = {name: equation_of_state(crystal, subject.calculator(name)) for name in subject.models}
+    fits = {name: subject.fit(name) for name in subject.models}
     complex, bulk = fits["complex"], fits["bulk"]
     differences = energy_differences(subject, complex.lattice_parameter)
     result.quantities = [

@@ -10,7 +10,6 @@ from ase.optimize import BFGS
 
 from moe_ipi.validation.crystal import NO_CRYSTAL
 from moe_ipi.validation.result import Check, Quantity, Table
-from moe_ipi.validation.strains import equation_of_state
 from moe_ipi.validation.subject import Subject
 
 #: Largest difference of the vacancy's energy, region around it, from the complex expert's, %.
@@ -36,12 +35,11 @@ def check(subject: Subject) -> Check:
     rows = []
     for name in subject.models:
         calculator = subject.calculator(name)
-        crystal = subject.crystal(equation_of_state(subject.crystal(), calculator).lattice_parameter)
+        crystal = subject.crystal(subject.fit(name).lattice_parameter)
         vacancy = vacancy_energy(crystal.repeat(side), calculator, calculator)
         faces = [surface_energy(crystal, f, calculator) for f in FACES[subject.config.validation.lattice]]
         rows.append((name, round(vacancy, 4), *(round(f, 4) for f in faces)))
-    a = equation_of_state(subject.crystal(), subject.calculator("complex")).lattice_parameter
-    perfect = subject.crystal(a).repeat(side)
+    perfect = subject.crystal(subject.fit("complex").lattice_parameter).repeat(side)
     near = perfect.get_distances(0, np.arange(len(perfect)), mic=True) <= subject.config.regions.outer
     mixed = vacancy_energy(perfect, subject.pair(near), subject.pair(near[1:]))
     rows.append(("MoE, region around the vacancy", round(mixed, 4), *(None for _ in rows[0][2:])))

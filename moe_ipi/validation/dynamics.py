@@ -11,7 +11,6 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.md.verlet import VelocityVerlet
 
-from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.report.drift import Drift, conserved_drift
 from moe_ipi.validation.force_mixing import ForceMixing
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
@@ -61,17 +60,13 @@ def check(subject: Subject) -> Check:
     )
     structure = subject.structure
     n = len(structure)
-    species = structure.get_chemical_symbols()
-    potential, regions = subject.potential, subject.config.regions
-    place = (structure.positions[None], structure.cell.array[None], structure.pbc)
-    disagreement = potential.disagreement(*place) if regions.needs_disagreement else None
-    mask = Partitioner(regions, species).assign(*place, disagreement=disagreement)
+    mask = subject.assignment(structure)
     thermalise, steps = QUICK_STEPS if subject.quick else STEPS
     start = thermalised(structure, subject.pair(mask), thermalise, subject.seed)
     calculators = {
         "complex everywhere": subject.calculator("complex"),
         "MoE": subject.pair(mask),
-        "force mixing": ForceMixing(potential, mask),
+        "force mixing": ForceMixing(subject.potential, mask),
     }
     runs = {name: nve(start, calculator, steps) for name, calculator in calculators.items()}
     full, moe = runs["complex everywhere"], runs["MoE"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moe_ipi.validation.crystal import NO_CRYSTAL
 from moe_ipi.validation.result import Check, Quantity, Table
-from moe_ipi.validation.strains import elastic_constants, equation_of_state
+from moe_ipi.validation.strains import elastic_constants
 from moe_ipi.validation.subject import Subject
 
 #: Largest difference between the experts, %.
@@ -24,9 +24,8 @@ def check(subject: Subject) -> Check:
         return result
     constants = {}
     for name in subject.models:
-        calculator = subject.calculator(name)
-        a = equation_of_state(subject.crystal(), calculator).lattice_parameter
-        constants[name] = elastic_constants(subject.crystal(a), calculator)
+        crystal = subject.crystal(subject.fit(name).lattice_parameter)
+        constants[name] = elastic_constants(crystal, subject.calculator(name))
     for k, label in enumerate(("C11", "C12", "C44")):
         ratio = constants["bulk"][k] / constants["complex"][k]
         result.quantities.append(Quantity(f"{label}, bulk / complex - 1", 100 * (ratio - 1), "%", TOLERANCE))

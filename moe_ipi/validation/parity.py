@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from ase import Atoms
 
-from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
 from moe_ipi.validation.subject import Subject
 
@@ -85,12 +84,9 @@ def check(subject: Subject) -> Check:
 
 def _evaluate(subject: Subject, frame: Atoms):
     """Assignment, and forces and energies of (complex everywhere, MoE); MoE is bulk where nothing is complex."""
-    species = frame.get_chemical_symbols()
-    potential = subject.potential.with_species(species)
+    potential = subject.potential.with_species(frame.get_chemical_symbols())
     r, cell, pbc = frame.positions[None], frame.cell.array[None], frame.pbc
-    regions = subject.config.regions
-    disagreement = potential.disagreement(r, cell, pbc) if regions.needs_disagreement else None
-    mask = Partitioner(regions, species).assign(r, cell, pbc, disagreement=disagreement)
+    mask = subject.assignment(frame)
     outs = [potential.evaluate(r, cell, a, pbc) for a in (np.ones(len(frame), bool), mask)]
     return mask, [o.forces[0] for o in outs], [float(o.energies[0]) for o in outs]
 

@@ -8,7 +8,6 @@ from ase.calculators.calculator import Calculator
 
 from moe_ipi.validation.crystal import NO_CRYSTAL
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
-from moe_ipi.validation.strains import equation_of_state
 from moe_ipi.validation.subject import Subject
 
 #: Largest relative difference of a frequency, bulk against complex (%), and lowest frequency (THz).
@@ -41,7 +40,7 @@ def check(subject: Subject) -> Check:
     frequencies, curves, rows = {}, [], []
     for name in subject.models:
         calculator = subject.calculator(name)
-        a = equation_of_state(subject.crystal(), calculator).lattice_parameter
+        a = subject.fit(name).lattice_parameter
         model = phonon_model(subject.crystal(a, cubic=False), calculator, 2 if subject.quick else 4)
         frequencies[name] = {label: frequencies_at(model, q) for label, q in points.items()}
         rows += [(name, label, *(round(float(f), 3) for f in fs)) for label, fs in frequencies[name].items()]

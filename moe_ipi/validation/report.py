@@ -15,7 +15,6 @@ from typing import Any
 
 from moe_ipi.config import ModelExpert
 from moe_ipi.errors import MoEError
-from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.report.picture import draw_assignment
 from moe_ipi.validation.plots import svg
 from moe_ipi.validation.result import Check
@@ -135,14 +134,12 @@ def short(value: float | None) -> str:
 
 def _picture(subject: Subject) -> str | None:
     """The structure coloured by expert, PNG in base64; None if its regions need the experts."""
-    structure, regions = subject.structure, subject.config.regions
-    if regions.needs_disagreement:
+    if subject.config.regions.needs_disagreement:
         return None
-    partitioner = Partitioner(regions, structure.get_chemical_symbols())
-    mask = partitioner.assign(structure.positions, structure.cell.array, structure.pbc)
+    mask = subject.assignment(subject.structure)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "structure.png"
-        draw_assignment(structure, mask, path)
+        draw_assignment(subject.structure, mask, path)
         return base64.b64encode(path.read_bytes()).decode()
 
 

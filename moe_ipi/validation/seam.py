@@ -12,7 +12,6 @@ from ase.optimize import BFGS
 
 from moe_ipi.validation.crystal import NO_CRYSTAL
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
-from moe_ipi.validation.strains import equation_of_state
 from moe_ipi.validation.subject import Subject
 
 #: Largest spurious force at 0 K, meV/A; largest strain after relaxation, %.
@@ -32,7 +31,7 @@ def check(subject: Subject) -> Check:
     if subject.config.validation is None:
         result.skipped = NO_CRYSTAL
         return result
-    a = equation_of_state(subject.crystal(), subject.calculator("complex")).lattice_parameter
+    a = subject.fit("complex").lattice_parameter
     rows, profiles = [], []
     for name, atoms, mask, depth in _scenes(subject, a):
         numbers, profile = _measure(subject, atoms, mask, depth)

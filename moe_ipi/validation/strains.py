@@ -15,7 +15,7 @@ from moe_ipi.errors import MoEError
 
 
 @dataclass(frozen=True)
-class Curve:
+class EquationOfStateFit:
     """Energy against volume: lattice parameters (A), energies (eV/atom), and what a fit to them says.
 
     Attributes:
@@ -36,7 +36,9 @@ def strained(crystal: Atoms, strain: np.ndarray) -> Atoms:
     return atoms
 
 
-def equation_of_state(crystal: Atoms, calculator: Calculator, *, points: int = 13, span: float = 0.03) -> Curve:
+def equation_of_state(
+    crystal: Atoms, calculator: Calculator, *, points: int = 13, span: float = 0.03
+) -> EquationOfStateFit:
     """Fit Birch and Murnaghan's equation of state (Birch, Phys. Rev. 71, 809 (1947)) to a cubic crystal.
 
     Args:
@@ -68,7 +70,9 @@ def equation_of_state(crystal: Atoms, calculator: Calculator, *, points: int = 1
             )
         found = middle
         middle = a * (volume / crystal.get_volume()) ** (1 / 3)
-    return Curve(found * scales, np.array(energies) / len(crystal), float(middle), float(modulus / units.GPa))
+    return EquationOfStateFit(
+        found * scales, np.array(energies) / len(crystal), float(middle), float(modulus / units.GPa)
+    )
 
 
 def elastic_constants(crystal: Atoms, calculator: Calculator, *, strain: float = 0.005) -> tuple[float, float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,8 @@ from ase.calculators.calculator import Calculator
 from moe_ipi.calculator import MoECalculator
 from moe_ipi.config import Config
 from moe_ipi.potential import MoEPotential
+from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.validation.strains import EquationOfStateFit, equation_of_state
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Subject:
     reference: Calculator | None = None
     seed: int = 1
     quick: bool = False
+    _fits: dict[str, EquationOfStateFit] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def potential(self) -> MoEPotential:
@@ -44,6 +47,19 @@ class Subject:
         """The reference crystal: ``config.validation``'s element and lattice with lattice parameter ``a`` (A)."""
         wanted = self.config.validation
         return bulk(wanted.element, wanted.lattice, a=a or wanted.lattice_parameter, cubic=cubic)
+
+    def fit(self, name: str) -> EquationOfStateFit:
+        """The equation of state of the crystal for one of :attr:`models`; fitted once, several checks need it."""
+        if name not in self._fits:
+            self._fits[name] = equation_of_state(self.crystal(), self.calculator(name))
+        return self._fits[name]
+
+    def assignment(self, atoms: Atoms) -> np.ndarray:
+        """(N,) bool: the assignment of the config's rules, True for atoms of the complex expert."""
+        species, regions = atoms.get_chemical_symbols(), self.config.regions
+        place = (atoms.positions[None], atoms.cell.array[None], atoms.pbc)
+        disagreement = self.potential.with_species(species).disagreement(*place) if regions.needs_disagreement else None
+        return Partitioner(regions, species).assign(*place, disagreement=disagreement)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ is moved by SevenNet-0.  One file a trajectory goes to ``OUT/unlabelled``; ``lab
 
 from __future__ import annotations
 
-import argparse
 import os
 import zlib
 from pathlib import Path
@@ -22,7 +21,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from frames import write_whole
 from structures import A0, Start, chosen_starts
 from teachers import TEACHERS, calculator
-from workers import for_all
+from workers import for_all, parser
 
 #: Lattice parameter of fcc Pt in ASE's EMT, A.
 A0_EMT = 3.9220
@@ -102,13 +101,7 @@ def run_trajectory(start: Start, out: Path, seed: int, sampler: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("data"))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--teacher", choices=TEACHERS, default="sevennet")
-    parser.add_argument("--only", help="trajectories whose names match this pattern, such as 'co-111-*'")
-    args = parser.parse_args()
+    args = parser(__doc__).parse_args()
     (args.out / "unlabelled").mkdir(parents=True, exist_ok=True)
     starts = chosen_starts(args.seed, args.only)
     sampler = TEACHERS[args.teacher][0]

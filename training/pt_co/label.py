@@ -9,7 +9,6 @@ teacher-accurate, not DFT-accurate.  Another source of labels need only write th
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from ase.io import read
 from frames import split, write_whole
 from structures import chosen_starts
 from teachers import TEACHERS, calculator
-from workers import for_all
+from workers import for_all, parser
 
 
 def label_trajectory(name: str, out: Path, teacher: str) -> None:
@@ -39,17 +38,12 @@ def label_trajectory(name: str, out: Path, teacher: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("data"))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--teacher", choices=TEACHERS, default="sevennet")
-    parser.add_argument("--only", help="trajectories whose names match this pattern, as for generate.py")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    args = options.parse_args()
     starts = chosen_starts(args.seed, args.only)
     missing = [s.name for s in starts if not (args.out / "unlabelled" / f"{s.name}.xyz").exists()]
     if missing:
-        parser.error(f"{len(missing)} trajectories are not sampled yet ({missing[0]}, ...): run generate.py first")
+        options.error(f"{len(missing)} trajectories are not sampled yet ({missing[0]}, ...): run generate.py first")
     (args.out / "trajectories").mkdir(parents=True, exist_ok=True)
     teacher = TEACHERS[args.teacher][1]
     for_all(label_trajectory, [(s.name, args.out, teacher) for s in reversed(starts)], args.workers, "labels")
