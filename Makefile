@@ -1,11 +1,14 @@
 # make demo        install into .venv and run the demonstration
 # make test        install into .venv and run the tests
 # make test-slow   the tests that compile several models
+# make check       formatting, lint and types, as CI does first
+# make dev         everything for work on moe_ipi: tools, and hooks that run before a commit
+# make dist        sdist and wheel in dist/, checked
 PYTHON ?= python3
 VENV ?= .venv
 PIP_INSTALL = $(VENV)/bin/pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test test-slow lint
+.PHONY: install demo test test-slow check dev dist
 
 install: $(VENV)/installed
 
@@ -17,16 +20,30 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PIP_INSTALL) -e '.[test]'
 	touch $@
 
+$(VENV)/tools: $(VENV)/installed
+	$(PIP_INSTALL) ruff mypy
+	touch $@
+
 demo: install
 	$(VENV)/bin/moe-ipi demo
 
 test: install
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/pytest -n 2 --dist loadgroup
 
 test-slow: install
-	$(VENV)/bin/python -m pytest -m slow --timeout 900
+	$(VENV)/bin/pytest -m slow --timeout 900
 
-lint: install
-	$(PIP_INSTALL) ruff
-	$(VENV)/bin/ruff check .
+check: $(VENV)/tools
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+dev: $(VENV)/installed
+	$(PIP_INSTALL) -e '.[dev]'
+	touch $(VENV)/tools
+	$(VENV)/bin/pre-commit install
+
+dist: dev
+	rm -rf dist
+	$(VENV)/bin/python -m build
+	$(VENV)/bin/twine check --strict dist/*

@@ -28,6 +28,11 @@ CompileOption = Annotated[
 ]
 
 
+def _check_keys() -> list[str]:
+    """Keys of the validation's checks: the names of their files, so that asking for help imports none of them."""
+    return sorted(path.stem for path in (Path(__file__).parent / "validation" / "checks").glob("[a-z]*.py"))
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -75,21 +80,12 @@ def driver(
     ] = 60.0,
 ) -> None:
     """Serve forces to an i-PI that runs somewhere."""
+    from moe_ipi.driver.address import Server
     from moe_ipi.driver.command import run_driver
-    from moe_ipi.models import find_config
 
-    run_driver(
-        find_config(config),
-        template,
-        unix=unix,
-        address=address,
-        port=port,
-        shm=shm,
-        prefix=prefix,
-        device=device,
-        compile=compile,
-        connect_timeout=connect_timeout,
-    )
+    # Shared memory comes with a UNIX socket.
+    server = Server(address=address, port=None if unix or shm else port, shm=shm, prefix=prefix)
+    run_driver(config, server, template, device=device, compile=compile, connect_timeout=connect_timeout)
 
 
 @app.command()
@@ -103,7 +99,7 @@ def run(
     compile: CompileOption = None,
 ) -> None:
     """Run i-PI and its drivers on this machine, together."""
-    from moe_ipi.simulation.launch import run_simulation
+    from moe_ipi.run.launch import run_simulation
 
     status = run_simulation(input, config, n_drivers=drivers, directory=Path.cwd(), device=device, compile=compile)
     raise typer.Exit(status)
@@ -124,10 +120,7 @@ def validate(
     ),
     only: Annotated[
         str | None,
-        typer.Option(
-            metavar="KEYS",
-            help="Only these of parity,eos,elastic,interface,defects,phonons,drift,cost (separated by commas).",
-        ),
+        typer.Option(metavar="KEYS", help=f"Only these of {', '.join(_check_keys())} (separated by commas)."),
     ] = None,
     skip: Annotated[str | None, typer.Option(metavar="KEYS", help="All but these.")] = None,
     compare: Annotated[
@@ -135,28 +128,33 @@ def validate(
         typer.Option(metavar="LABEL=CONFIG", help="Another pair, whose agreement is shown beside this one's."),
     ] = None,
     reference: Annotated[
-        bool, typer.Option("--reference", help="Measure crystals also with SevenNet-l3i5, if it is installed.")
-    ] = False,
+        str | None,
+        typer.Option(
+            metavar="MODULE:FUNCTION",
+            help="Measure crystals also with the model that made the labels: a function (of a module or FILE.py) that "
+            "returns an ASE calculator.",
+        ),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small cells and short runs: a first look.")] = False,
     device: DeviceOption = None,
     compile: CompileOption = None,
 ) -> None:
     """Measure whether a pair may be trusted; exit status 1 if a check fails."""
-    from moe_ipi.validation.command import run_validate
+    from moe_ipi.validation.command import Options, run_validate
 
-    passed = run_validate(
-        config,
+    options = Options(
         structure=structure,
         labels=labels,
         output=output,
         only=only,
         skip=skip,
-        compare=compare,
+        compare=compare or (),
         reference=reference,
         quick=quick,
         device=device,
         compile=compile,
     )
+    passed = run_validate(config, options)
     raise typer.Exit(0 if passed else 1)
 
 

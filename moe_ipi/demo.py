@@ -16,11 +16,12 @@ from rich.table import Table
 
 from moe_ipi.config import load_config
 from moe_ipi.errors import MoEError
+from moe_ipi.frames import frames_of
 from moe_ipi.models import pretrained
+from moe_ipi.picture import draw_assignment
 from moe_ipi.potential import MoEPotential
+from moe_ipi.properties.drift import Drift, conserved_drift
 from moe_ipi.regions.partitioner import Partitioner
-from moe_ipi.report.drift import Drift, conserved_drift
-from moe_ipi.report.picture import draw_assignment
 from moe_ipi.structure import write_ipi_xyz
 from moe_ipi.threads import available_cores, set_threads, threads_per_driver
 
@@ -109,12 +110,10 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
         atoms = co_on_pt111()
         write_ipi_xyz(directory / "init.xyz", atoms.symbols, atoms.positions, atoms.cell.array.T, "angstrom")
     except OSError as error:
-        raise MoEError(f"cannot write to '{directory}': {error.strerror}; name another folder") from None
+        raise MoEError(f"cannot write to '{directory}': {error.strerror}; name another folder") from error
     config = load_config(pretrained("pt-co"))
     n = len(atoms)
-    assignment = Partitioner(config.regions, atoms.get_chemical_symbols()).assign(
-        atoms.positions, atoms.cell.array, atoms.pbc
-    )
+    assignment = Partitioner(config.regions, atoms.get_chemical_symbols()).assign_frames(frames_of(atoms))
     draw_assignment(atoms, assignment, directory / "experts.png", title="CO on Pt(111): which atom has which expert")
     console.print(
         f"CO on Pt(111), {n} atoms, {N_BEADS} beads at 300 K: "
@@ -143,7 +142,7 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
 
 def co_on_pt111() -> Atoms:
     """CO upright on an atop site of a four-layer Pt(111) slab of 96 atoms, periodic in three dimensions."""
-    slab = fcc111("Pt", (4, 6, 4), a=_A0, vacuum=8.0, orthogonal=True)
+    slab: Atoms = fcc111("Pt", (4, 6, 4), a=_A0, vacuum=8.0, orthogonal=True)
     add_adsorbate(slab, Atoms("CO", positions=[[0, 0, 0], [0, 0, 1.15]]), 1.85, "ontop", offset=(2, 2))
     slab.pbc = True
     return slab
@@ -157,7 +156,7 @@ def _steps_that_fit(potential: MoEPotential, atoms: Atoms, assignment: np.ndarra
 
 
 def _run(directory: Path, console: Console) -> float:
-    from moe_ipi.simulation.launch import run_simulation
+    from moe_ipi.run.launch import run_simulation
 
     start = time.monotonic()
     status = run_simulation(directory / "input.xml", "pt-co", n_drivers=_DRIVERS, console=console)
@@ -170,7 +169,9 @@ def _last_beads(directory: Path, atoms: Atoms) -> list[Atoms]:
     frames = []
     for k in range(N_BEADS):
         frame = atoms.copy()
-        frame.positions = read(directory / f"demo.pos_{k}.xyz", index=-1, format="xyz").positions
+        last = read(directory / f"demo.pos_{k}.xyz", index=-1, format="xyz")
+        assert isinstance(last, Atoms)
+        frame.positions = last.positions
         frames.append(frame)
     return frames
 
@@ -178,7 +179,7 @@ def _last_beads(directory: Path, atoms: Atoms) -> list[Atoms]:
 def _output(path: Path) -> dict[str, np.ndarray]:
     from ipi.utils.parsing import read_output
 
-    values, _ = read_output(str(path))
+    values: dict[str, np.ndarray] = read_output(str(path))[0]
     return values
 
 

@@ -20,3 +20,9 @@ class ModelError(MoEError):
 
 class StructureError(MoEError):
     """A structure, or what a client sent as one, cannot be evaluated."""
+
+
+def interruption(error: BaseException) -> KeyboardInterrupt | SystemExit | None:
+    """The Ctrl-C or signal behind an exception: numba makes a SystemError of one that arrives in compiled code."""
+    cause = error.__cause__
+    return cause if isinstance(cause, (KeyboardInterrupt, SystemExit)) else None

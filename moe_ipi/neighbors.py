@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
+from moe_ipi.cell import completed_cell, rounding
 from moe_ipi.errors import StructureError
+from moe_ipi.frames import Frames
+from moe_ipi.typing import FloatArray, IntArray, Periodicity
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
-
-#: Lattice planes closer than this (A) mean a singular or collapsed cell.
-_THINNEST_CELL = 1e-3
-#: vesin 0.6 was seen to hang in periodic cells 1e5 times longer than wide.
-_LONGEST_CELL = 2e4
 #: More neighbours per atom than this mean a collapsed cell; a list of them would only exhaust the memory.
 _MOST_NEIGHBORS = 1e5
+#: For frames that come one by one (they may be unrelated, and every list is looked at before a new one is built) no
+#: more lists than this are kept, nor more bytes.
+_MOST_SINGLE = 512
+_MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """P ordered pairs (each pair of atoms appears as i-j and as j-i), sorted by (center, neighbor, shift).
+class Edges:
+    """P edges from a centre to a neighbour (i-j and j-i are two), sorted by (center, neighbor, shift).
 
     The arrays are shared with the cache they come from: do not write into them.
 
@@ -49,26 +48,32 @@ class _CachedList:
 
     positions: FloatArray
     cell: FloatArray
-    pbc: tuple[bool, bool, bool]
-    pairs: Pairs
+    pbc: Periodicity
+    edges: Edges
     last_use: int = field(default=0)
+
+    @property
+    def nbytes(self) -> int:
+        return self.positions.nbytes + sum(
+            a.nbytes for a in (self.edges.centers, self.edges.neighbors, self.edges.shifts)
+        )
 
 
 class NeighborLists:
     """A cache of full neighbour lists with a Verlet skin.
 
-    A list is built for ``cutoff + skin`` and reused, also for another frame, as long as no pair within
+    A list is built for ``cutoff + skin`` and reused, also for another frame, as long as no edge within
     ``cutoff`` can be missing from it.  Several lists are kept because the frames of a path integral
     (beads) come in turn.
 
     Why a reused list is complete.  Let a list be built at positions r0 and cell h0, rows being the periodic
     lattice vectors, and let r and h be the present ones.  Take any matrix F with h = h0 F and any
-    vector c, and put u = r - r0 F - c for every atom.  A pair vector v = r_j + s h - r_i was
+    vector c, and put u = r - r0 F - c for every atom.  An edge v = r_j + s h - r_i was
     v0 = r0_j + s h0 - r0_i, so v = v0 F + u_j - u_i, and
 
         |v0| = |(v - u_j + u_i) F^-1| <= ||F^-1||_2 (|v| + 2 max|u|).
 
-    Hence ``||F^-1||_2 (cutoff + 2 max|u|) <= cutoff + skin`` implies that every pair with |v| <= cutoff is
+    Hence ``||F^-1||_2 (cutoff + 2 max|u|) <= cutoff + skin`` implies that every edge with |v| <= cutoff is
     in the list.  F is h0^-1 h, completed by the identity on the space orthogonal to the periodic vectors;
     c is the mean displacement.  Homogeneous scaling by a barostat therefore costs only its strain, however far
     the atoms have diffused, and a uniform drift costs nothing.  Rounding is covered by a margin.
@@ -76,7 +81,8 @@ class NeighborLists:
     Args:
         cutoff: A, positive.
         skin: A, not negative; 0 rebuilds whenever anything moved.
-        capacity: number of lists kept; the least recently used one is dropped.
+        capacity: number of lists kept at first; the least recently used one is dropped.  It grows with the batches, and
+            when more frames come in turn than there are lists.
     """
 
     def __init__(self, cutoff: float, skin: float, capacity: int = 64) -> None:
@@ -94,19 +100,24 @@ class NeighborLists:
         self._lists: list[_CachedList] = []
         self._next = 0
         self._clock = 0
+        #: Lists built since the last one that could be reused.
+        self._misses = 0
 
-    def pairs(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> Pairs:
-        """Every pair with a distance of at most ``cutoff``, usually with some up to ``cutoff + skin``.
+    def batch(self, frames: Frames) -> list[Edges]:
+        """The edges of each frame, see :meth:`edges`; there is room for the lists of all of them."""
+        # Twice: a list that has become useless stays until it is the oldest.
+        self.capacity = max(self.capacity, 2 * len(frames))
+        return [self.edges(positions, cell, frames.pbc) for positions, cell in frames]
+
+    def edges(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> Edges:
+        """Every edge with a length of at most ``cutoff``, usually with some up to ``cutoff + skin``.
 
         Args:
-            positions: (N, 3), A; may lie any number of cells away from the origin.
-            cell: (3, 3), A; rows are lattice vectors; those of directions that are not periodic are ignored.
-            pbc: (3,) bool.
+            positions, cell, pbc: of one frame, see :class:`moe_ipi.frames.Frames`.
 
         Raises:
-            StructureError: wrong shapes, numbers that are not finite, or a singular or collapsed cell.
+            StructureError: a singular or collapsed cell.
         """
-        positions, cell, pbc = checked_structure(positions, cell, pbc)
         self._clock += 1
         # Frames come in turn, so the list after the one used last is the likely one.
         count = len(self._lists)
@@ -116,13 +127,15 @@ class NeighborLists:
             if self._complete(cached, positions, cell, pbc):
                 cached.last_use = self._clock
                 self._next = index + 1
-                return cached.pairs
-        pairs = full_list(positions, cell, pbc, self.cutoff + self.skin)
+                self._misses = 0
+                return cached.edges
+        edges = full_list(positions, cell, pbc, self.cutoff + self.skin)
         self.builds += 1
-        self._insert(_CachedList(positions.copy(), cell.copy(), pbc, pairs, self._clock))
-        return pairs
+        self._insert(_CachedList(positions.copy(), cell.copy(), pbc, edges, self._clock))
+        return edges
 
     def _insert(self, new: _CachedList) -> None:
+        self._make_room()
         at = min(self._next, len(self._lists))
         self._lists.insert(at, new)
         if len(self._lists) > self.capacity:
@@ -131,10 +144,17 @@ class NeighborLists:
             at -= oldest < at
         self._next = at + 1
 
-    def _complete(
-        self, cached: _CachedList, positions: FloatArray, cell: FloatArray, pbc: tuple[bool, bool, bool]
-    ) -> bool:
-        """Whether the list holds every pair within the cutoff; the class explains the criterion."""
+    def _make_room(self) -> None:
+        """More frames may come in turn than there is room for: then no list ever lives until its frame comes again."""
+        self._misses += 1
+        thrashing = len(self._lists) == self.capacity and self._misses > self.capacity and self.skin > 0
+        roomy = self.capacity < _MOST_SINGLE and sum(cached.nbytes for cached in self._lists) < _MOST_BYTES
+        if thrashing and roomy:
+            self.capacity *= 2
+            self._misses = 0
+
+    def _complete(self, cached: _CachedList, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> bool:
+        """Whether the list holds every edge within the cutoff; the class explains the criterion."""
         if cached.pbc != pbc or cached.positions.shape != positions.shape:
             return False
         periodic = np.array(pbc)
@@ -151,68 +171,21 @@ class NeighborLists:
             reference = reference @ deformation
         if len(positions) == 0:
             return True
+        # Two atoms tell most lists of other frames apart: |u_i - u_j| <= 2 max|u|.
+        spread = (positions[-1] - reference[-1]) - (positions[0] - reference[0])
+        if stretch * (self.cutoff + float(np.sqrt(spread @ spread))) > self.cutoff + self.skin:
+            return False
         moved = positions - reference
         moved -= moved.mean(axis=0)
         furthest = float(np.sqrt(np.einsum("ij,ij->i", moved, moved).max()))
         if furthest == 0.0 and stretch == 1.0:
             return True
-        margin = _rounding(positions, cell) + _rounding(cached.positions, cached.cell)
+        margin = rounding(positions, cell) + rounding(cached.positions, cached.cell)
         return stretch * (self.cutoff + 2.0 * furthest) + margin <= self.cutoff + self.skin
 
 
-def checked_structure(
-    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike
-) -> tuple[FloatArray, FloatArray, tuple[bool, bool, bool]]:
-    """Positions (N, 3), cell (3, 3) and periodicity (3,) with the right types; StructureError if not possible."""
-    positions = np.ascontiguousarray(positions, dtype=np.float64)
-    cell = np.ascontiguousarray(cell, dtype=np.float64)
-    periodic = np.asarray(pbc, dtype=bool)
-    if positions.ndim != 2 or positions.shape[1] != 3:
-        raise StructureError(f"positions must have the shape (N, 3), not {positions.shape}")
-    if cell.shape != (3, 3):
-        raise StructureError(f"the cell must have the shape (3, 3), not {cell.shape}")
-    if periodic.shape != (3,):
-        raise StructureError(f"pbc must be three booleans, not {pbc!r}")
-    if not np.isfinite(positions).all():
-        atom = int(np.flatnonzero(~np.isfinite(positions).all(axis=1))[0])
-        raise StructureError(f"the position of atom {atom} is not finite; look for a run that has blown up")
-    if not np.isfinite(cell[periodic]).all():
-        raise StructureError("the cell is not finite; look for a run that has blown up")
-    return positions, cell, (bool(periodic[0]), bool(periodic[1]), bool(periodic[2]))
-
-
-def completed_cell(cell: FloatArray, pbc: tuple[bool, bool, bool]) -> FloatArray:
-    """The cell (3, 3) with unit vectors orthogonal to all others in place of those that are not periodic.
-
-    Raises:
-        StructureError: the periodic lattice vectors are zero, coplanar, or nearly so.
-    """
-    periodic = np.array(pbc)
-    for axis in np.flatnonzero(periodic):
-        if np.linalg.norm(cell[axis]) < _THINNEST_CELL:
-            raise StructureError(
-                f"lattice vector {'abc'[axis]} is zero although that direction is periodic; give the structure a cell"
-            )
-    complete = np.zeros((3, 3))
-    complete[periodic] = cell[periodic]
-    if not periodic.all():
-        # The right singular vectors beyond the rank of the periodic rows span their orthogonal complement.
-        complete[~periodic] = np.linalg.svd(complete[periodic])[2][periodic.sum() :] if periodic.any() else np.eye(3)
-    # Distances between the lattice planes are the inverse lengths of the reciprocal vectors.
-    volume = abs(np.linalg.det(complete))
-    areas = np.linalg.norm(np.cross(complete[[1, 2, 0]], complete[[2, 0, 1]]), axis=1)
-    if (volume <= _THINNEST_CELL * areas).any():
-        raise StructureError("the cell is singular: its periodic lattice vectors are coplanar or it has collapsed")
-    widths = (volume / areas)[periodic]
-    if periodic.any() and widths.max() > _LONGEST_CELL * max(widths.min(), 1.0):
-        raise StructureError(
-            f"the cell is {widths.max():.3g} A long but {widths.min():.3g} A wide; make empty directions not periodic"
-        )
-    return complete
-
-
-def full_list(positions: FloatArray, cell: FloatArray, pbc: tuple[bool, bool, bool], cutoff: float) -> Pairs:
-    """Every ordered pair (and self-images) with a distance of at most ``cutoff``, sorted; arguments as checked above.
+def full_list(positions: FloatArray, cell: FloatArray, pbc: Periodicity, cutoff: float) -> Edges:
+    """Every edge (to images of the centre, too) with a length of at most ``cutoff``, sorted; see :class:`Frames`.
 
     Raises:
         StructureError: the cell is singular or has collapsed.
@@ -224,7 +197,7 @@ def full_list(positions: FloatArray, cell: FloatArray, pbc: tuple[bool, bool, bo
     box = completed_cell(cell, pbc)
     count = len(positions)
     if count == 0:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
+        return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
     volume = abs(np.linalg.det(box))
     if periodic.all() and count / volume * 4.19 * cutoff**3 > _MOST_NEIGHBORS:
         raise StructureError(
@@ -234,9 +207,9 @@ def full_list(positions: FloatArray, cell: FloatArray, pbc: tuple[bool, bool, bo
     fractional = np.linalg.solve(box.T, positions.T).T
     cells = np.where(periodic, np.floor(fractional), 0.0)
     inside = positions - cells @ box
-    margin = _rounding(positions, box)
+    margin = rounding(positions, box)
     # Along directions that are not periodic, the box is made to hold all atoms, and empty gaps wider than the
-    # cutoff are closed down to it: no pair gains or loses anything, and vesin 0.6, which hangs or dies of an integer
+    # cutoff are closed down to it: no edge gains or loses anything, and vesin 0.6, which hangs or dies of an integer
     # overflow in boxes 1e5 times longer than wide, never sees one when an atom flies off.
     reach = cutoff + 2.0 * margin
     for axis in np.flatnonzero(~periodic):
@@ -250,17 +223,11 @@ def full_list(positions: FloatArray, cell: FloatArray, pbc: tuple[bool, bool, bo
         search = NeighborList(cutoff=cutoff + margin, full_list=True, sorted=False)
         first, second, shifts = search.compute(inside, box, periodic, "ijS")
     except RuntimeError as error:
-        raise StructureError(f"no neighbour list for this structure: {error}") from None
+        raise StructureError(f"no neighbour list for this structure: {error}") from error
     centers, neighbors = first.astype(np.int64), second.astype(np.int64)
     shifts = shifts + (cells[centers] - cells[neighbors]).astype(np.int64)
     order = _order(centers, neighbors, shifts, count)
-    return Pairs(centers[order], neighbors[order], shifts[order].astype(np.float64))
-
-
-def _rounding(positions: FloatArray, cell: FloatArray) -> float:
-    """A generous bound (A) on the rounding error of a pair vector."""
-    largest = max(float(np.abs(positions).max(initial=0.0)), float(np.abs(cell).max(initial=0.0)))
-    return 1e-10 + 64 * np.finfo(np.float64).eps * largest
+    return Edges(centers[order], neighbors[order], shifts[order].astype(np.float64))
 
 
 def _order(centers: IntArray, neighbors: IntArray, shifts: IntArray, count: int) -> IntArray:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from moe_ipi.config import Config
 from moe_ipi.errors import ModelError, StructureError
-from moe_ipi.experts.expert import Expert, FloatArray, IntArray, Stars
+from moe_ipi.experts.environments import OwnedEdges, add_forces, evaluate_in_chunks, packed, select_edges
+from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.loading import load_expert
-from moe_ipi.neighbors import NeighborLists, Pairs
-from moe_ipi.stars import add_forces, select_edges
+from moe_ipi.frames import PERIODIC, Frames, checked_assignment, checked_frames
+from moe_ipi.neighbors import Edges, NeighborLists
 from moe_ipi.threads import set_threads
-
-#: Which energy is computed, see :class:`MoEPotential`.
-Hamiltonian = Literal["moe", "bulk", "complex", "correction"]
-
-#: Edges handed to an expert at once: bounds memory (about 1 GB for a large model on the CPU).
-MAX_EDGES = 100_000
+from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray
 
 
 @dataclass(frozen=True)
@@ -40,6 +36,16 @@ class Evaluation:
     forces: FloatArray
     virials: FloatArray
     atom_energies: FloatArray
+
+
+@dataclass(frozen=True)
+class _Term:
+    """What one expert contributes: ``sign`` times its energies of these atoms (n,); types (N,) of all atoms."""
+
+    expert: Expert
+    types: IntArray
+    atoms: IntArray
+    sign: float
 
 
 class MoEPotential:
@@ -78,11 +84,14 @@ class MoEPotential:
         self.complex = complex
         self.bulk = bulk
         self.species = tuple(species)
-        self._types = {
-            expert: np.array([expert.species.index(s) for s in self.species], dtype=np.int64)
-            for expert in (complex, bulk)
-        }
+        self._complex_types = _types(complex, self.species)
+        self._bulk_types = _types(bulk, self.species)
         self._lists = NeighborLists(max(complex.cutoff, bulk.cutoff), skin)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the neighbour lists: a copy builds its own."""
+        lists = NeighborLists(self._lists.cutoff, self._lists.skin)
+        return self.__dict__ | {"_lists": lists}
 
     @classmethod
     def from_config(
@@ -109,6 +118,11 @@ class MoEPotential:
             set_threads(config.compute.threads)
         return cls(**experts, species=species, skin=config.compute.skin)
 
+    @property
+    def natoms(self) -> int:
+        """N."""
+        return len(self.species)
+
     def with_species(self, species: Sequence[str]) -> MoEPotential:
         """The same experts for another list of atoms.
 
@@ -121,8 +135,8 @@ class MoEPotential:
         self,
         positions: ArrayLike,
         cells: ArrayLike,
-        assignment: ArrayLike,
-        pbc: Sequence[bool] = (True, True, True),
+        assignment: ArrayLike | None = None,
+        pbc: ArrayLike = PERIODIC,
         hamiltonian: Hamiltonian = "moe",
     ) -> Evaluation:
         """Evaluate B frames under one assignment.
@@ -130,21 +144,37 @@ class MoEPotential:
         Args:
             positions: (B, N, 3) A; need not be wrapped into the cell.
             cells: (B, 3, 3) A, rows are lattice vectors.
-            assignment: (N,) bool, True for atoms of the complex expert.
+            assignment: (N,) bool, True for atoms of the complex expert; ``bulk`` and ``complex`` need none.
             pbc: which lattice vectors are periodic.
             hamiltonian: which energy, see the class.
 
         Raises:
             StructureError: wrong shapes, or numbers that are not finite going in or coming out.
         """
-        r, h, a = self._checked(positions, cells, assignment)
-        periodic = np.asarray(pbc, dtype=bool)
-        pairs = [self._lists.pairs(r[b], h[b], periodic) for b in range(len(r))]
-        atom_energies = np.zeros(r.shape[:2])
-        forces = np.zeros_like(r)
-        virials = np.zeros((len(r), 3, 3))
-        for expert, owned, sign in self._terms(a, hamiltonian):
-            self._add(expert, np.flatnonzero(owned), sign, r, h, pairs, atom_energies, forces, virials)
+        return self.evaluate_frames(checked_frames(positions, cells, pbc, natoms=self.natoms), assignment, hamiltonian)
+
+    def evaluate_frames(
+        self, frames: Frames, assignment: ArrayLike | None = None, hamiltonian: Hamiltonian = "moe"
+    ) -> Evaluation:
+        """:meth:`evaluate` for structures that were checked."""
+        if assignment is not None:
+            assignment = checked_assignment(assignment, self.natoms)
+        terms = self._terms(assignment, hamiltonian)
+        edges = self._lists.batch(frames)
+        atom_energies = np.zeros(frames.positions.shape[:2])
+        forces = np.zeros_like(frames.positions)
+        virials = np.zeros((len(frames), 3, 3))
+        for term in terms:
+            if len(term.atoms) == 0:
+                continue
+            owned = self._owned_edges(term, frames, edges)
+            energies, gradients = evaluate_in_chunks(term.expert, packed(owned, term.atoms, term.types))
+            atom_energies[:, term.atoms] += term.sign * energies.reshape(len(frames), -1)
+            gradients = term.sign * gradients
+            stop = np.cumsum([len(each.centers) for each in owned])
+            for b, each in enumerate(owned):
+                part = gradients[stop[b] - len(each.centers) : stop[b]]
+                add_forces(forces[b], virials[b], each.vectors, part, term.atoms[each.centers], each.neighbors)
         result = Evaluation(
             energies=atom_energies.sum(axis=1),
             forces=forces,
@@ -158,116 +188,52 @@ class MoEPotential:
             )
         return result
 
-    def disagreement(
-        self, positions: ArrayLike, cells: ArrayLike, pbc: Sequence[bool] = (True, True, True)
-    ) -> FloatArray:
+    def disagreement(self, positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike = PERIODIC) -> FloatArray:
         """(B, N) how much the two experts differ on the energy of each atom, abs(E_i^complex - E_i^bulk) in eV.
 
         Evaluates both experts on every atom; arguments and errors as for :meth:`evaluate`.
         """
-        nobody = np.zeros(len(self.species), bool)
-        complex, bulk = (
-            self.evaluate(positions, cells, nobody, pbc, hamiltonian).atom_energies
-            for hamiltonian in ("complex", "bulk")
-        )
+        return self.disagreement_of(checked_frames(positions, cells, pbc, natoms=self.natoms))
+
+    def disagreement_of(self, frames: Frames) -> FloatArray:
+        """:meth:`disagreement` for structures that were checked."""
+        complex, bulk = (self.evaluate_frames(frames, hamiltonian=name).atom_energies for name in ("complex", "bulk"))
         return np.abs(complex - bulk)
 
-    def _terms(self, a: NDArray[np.bool_], hamiltonian: Hamiltonian) -> list[tuple[Expert, NDArray[np.bool_], float]]:
+    def _terms(self, assignment: BoolArray | None, hamiltonian: Hamiltonian) -> list[_Term]:
         """Which expert is evaluated for which atoms, and with which sign it enters."""
-        everyone = np.ones_like(a)
+        everyone = np.arange(self.natoms)
+        match hamiltonian:
+            case "bulk":
+                return [self._bulk_term(everyone)]
+            case "complex":
+                return [self._complex_term(everyone)]
+        if assignment is None:
+            raise StructureError(f"the energy '{hamiltonian}' needs an assignment: one boolean per atom")
+        mine, rest = np.flatnonzero(assignment), np.flatnonzero(~assignment)
         match hamiltonian:
             case "moe":
-                return [(self.complex, a, 1.0), (self.bulk, ~a, 1.0)]
-            case "bulk":
-                return [(self.bulk, everyone, 1.0)]
-            case "complex":
-                return [(self.complex, everyone, 1.0)]
+                return [self._complex_term(mine), self._bulk_term(rest)]
             case "correction":
-                return [(self.complex, a, 1.0), (self.bulk, a, -1.0)]
+                return [self._complex_term(mine), self._bulk_term(mine, -1.0)]
         raise ValueError(f"there is no hamiltonian {hamiltonian!r}")
 
-    def _checked(
-        self, positions: ArrayLike, cells: ArrayLike, assignment: ArrayLike
-    ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-        r = np.ascontiguousarray(positions, dtype=np.float64)
-        h = np.ascontiguousarray(cells, dtype=np.float64)
-        a = np.asarray(assignment)
-        n = len(self.species)
-        if r.ndim != 3 or r.shape[1:] != (n, 3):
-            raise StructureError(
-                f"positions have shape {r.shape}, expected (frames, {n}, 3): {n} atoms in the template"
-            )
-        if h.shape != (len(r), 3, 3):
-            raise StructureError(f"cells have shape {h.shape}, expected ({len(r)}, 3, 3)")
-        if a.shape != (n,) or a.dtype != np.bool_:
-            raise StructureError(f"the assignment is {a.dtype} of shape {a.shape}, expected bool of shape ({n},)")
-        if not (np.isfinite(r).all() and np.isfinite(h).all()):
-            raise StructureError("positions or cell are not finite; the simulation has probably blown up")
-        return r, h, a
+    def _complex_term(self, atoms: IntArray) -> _Term:
+        return _Term(self.complex, self._complex_types, atoms, 1.0)
 
-    def _add(
-        self,
-        expert: Expert,
-        atoms: IntArray,
-        sign: float,
-        r: FloatArray,
-        h: FloatArray,
-        pairs: list[Pairs],
-        atom_energies: FloatArray,
-        forces: FloatArray,
-        virials: FloatArray,
-    ) -> None:
-        """Add ``sign`` times what ``expert`` gives for the atoms, in all frames."""
-        if len(atoms) == 0:
-            return
-        n = len(atoms)
-        types = self._types[expert]
-        rank = np.full(len(types), -1, dtype=np.int64)
-        rank[atoms] = np.arange(n)
-        frames = [
-            select_edges(r[b], h[b], p.centers, p.neighbors, p.shifts, rank, expert.cutoff) for b, p in enumerate(pairs)
+    def _bulk_term(self, atoms: IntArray, sign: float = 1.0) -> _Term:
+        return _Term(self.bulk, self._bulk_types, atoms, sign)
+
+    def _owned_edges(self, term: _Term, frames: Frames, edges: list[Edges]) -> list[OwnedEdges]:
+        rank = np.full(self.natoms, -1, dtype=np.int64)
+        rank[term.atoms] = np.arange(len(term.atoms))
+        return [
+            OwnedEdges(*select_edges(r, h, e.centers, e.neighbors, e.shifts, rank, term.expert.cutoff))
+            for (r, h), e in zip(frames, edges, strict=True)
         ]
-        stars = Stars(
-            vectors=np.concatenate([f[0] for f in frames]),
-            centers=np.concatenate([f[1] + b * n for b, f in enumerate(frames)]),
-            center_types=np.tile(types[atoms], len(r)),
-            neighbor_types=types[np.concatenate([f[2] for f in frames])],
-        )
-        energies, gradients = evaluate_in_chunks(expert, stars)
-        atom_energies[:, atoms] += sign * energies.reshape(len(r), n)
-        gradients = sign * gradients
-        start = 0
-        for b, (vectors, owners, others) in enumerate(frames):
-            stop = start + len(owners)
-            add_forces(forces[b], virials[b], vectors, gradients[start:stop], atoms[owners], others)
-            start = stop
 
 
-def evaluate_in_chunks(expert: Expert, stars: Stars, max_edges: int = MAX_EDGES) -> tuple[FloatArray, FloatArray]:
-    """:meth:`Expert.evaluate` on at most ``max_edges`` edges at once (more if one centre has more)."""
-    if len(stars.centers) <= max_edges:
-        return expert.evaluate(stars)
-    energies, gradients = [], []
-    for chunk in _chunks(stars, max_edges):
-        e, g = expert.evaluate(chunk)
-        energies.append(e)
-        gradients.append(g)
-    return np.concatenate(energies), np.concatenate(gradients)
-
-
-def _chunks(stars: Stars, max_edges: int) -> Iterator[Stars]:
-    n_centers = len(stars.center_types)
-    # first_edge[c] is the first edge of centre c: a chunk is a run of whole centres.
-    first_edge = np.searchsorted(stars.centers, np.arange(n_centers + 1))
-    start = 0
-    while start < n_centers:
-        stop = int(np.searchsorted(first_edge, first_edge[start] + max_edges, side="right")) - 1
-        stop = min(max(stop, start + 1), n_centers)
-        edges = slice(first_edge[start], first_edge[stop])
-        yield Stars(
-            vectors=stars.vectors[edges],
-            centers=stars.centers[edges] - start,
-            center_types=stars.center_types[start:stop],
-            neighbor_types=stars.neighbor_types[edges],
-        )
-        start = stop
+def _types(expert: Expert, species: Sequence[str]) -> IntArray:
+    """(N,) the atoms' types as the expert counts them."""
+    index = {symbol: k for k, symbol in enumerate(expert.species)}
+    return np.array([index[symbol] for symbol in species], dtype=np.int64)

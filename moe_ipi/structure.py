@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -11,23 +11,17 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from ipi.utils.io import read_file
 from numpy.typing import NDArray
 
+from moe_ipi.cell import completed_cell
+from moe_ipi.elements import element_symbols, is_element
 from moe_ipi.errors import StructureError
-from moe_ipi.neighbors import checked_structure, completed_cell
+from moe_ipi.frames import frames_of
 from moe_ipi.units import BOHR
 
 _IPI_CELL = re.compile(r"CELL[(\[{](abcABC|H|GENH)[)\]}]:")
 _IPI_POSITIONS = re.compile(r"\bpositions\{[^}]*\}")
-#: i-PI's labels of isotopes; the potential does not know masses.
-_ISOTOPES = {"D": "H"}
-
-
-def element_symbols(labels: Iterable[str]) -> list[str]:
-    """Chemical symbols for i-PI's labels of atoms."""
-    return [_ISOTOPES.get(str(label), str(label)) for label in labels]
 
 
 def read_template(path: str | Path) -> Atoms:
@@ -59,10 +53,10 @@ def read_template(path: str | Path) -> Atoms:
         if "X" in atoms.symbols:
             index = atoms.get_chemical_symbols().index("X")
             raise StructureError(f"the label of atom {index} (counted from 0) is not an element; correct it")
-        _, cell, pbc = checked_structure(atoms.positions, atoms.cell.array, atoms.pbc)
-        completed_cell(cell, pbc)
+        frames = frames_of(atoms)
+        completed_cell(frames.cells[0], frames.pbc)
     except StructureError as error:
-        raise StructureError(f"cannot use the template '{path}': {error}") from None
+        raise StructureError(f"cannot use the template '{path}': {error}") from error
     return atoms
 
 
@@ -71,7 +65,7 @@ def _is_ipi_xyz(path: Path) -> bool:
         with path.open(encoding="utf-8", errors="replace") as file:
             count, comment = file.readline(100).strip(), file.readline(10_000)
     except OSError as error:
-        raise StructureError(f"{error.strerror or error}") from None
+        raise StructureError(f"{error.strerror or error}") from error
     return count.isdigit() and bool(_IPI_CELL.search(comment) or _IPI_POSITIONS.search(comment))
 
 
@@ -87,10 +81,10 @@ def _read_ipi_xyz(path: Path) -> Atoms:
         cell = np.array(content["cell"].h).T * BOHR
     # i-PI's reader does not say what it raises: anything from IndexError to LinAlgError.
     except Exception as error:
-        raise StructureError(f"not readable as an i-PI xyz file: {_one_line(error)}") from None
+        raise StructureError(f"not readable as an i-PI xyz file: {_one_line(error)}") from error
     symbols = element_symbols(names)
     for index, symbol in enumerate(symbols):
-        if symbol not in atomic_numbers:
+        if not is_element(symbol):
             raise StructureError(f"the label '{symbol}' of atom {index} (counted from 0) is not an element; correct it")
     if not _IPI_CELL.search(content["comment"]):
         return Atoms(symbols, positions=positions)
@@ -99,10 +93,12 @@ def _read_ipi_xyz(path: Path) -> Atoms:
 
 def _read_ase(path: Path) -> Atoms:
     try:
-        return ase.io.read(path, index=0, do_not_split_by_at_sign=True)
+        atoms = ase.io.read(path, index=0, do_not_split_by_at_sign=True)
     # Each of ASE's many formats fails in its own way, StopIteration and KeyError included.
     except Exception as error:
-        raise StructureError(f"ASE cannot read it: {_one_line(error)}") from None
+        raise StructureError(f"ASE cannot read it: {_one_line(error)}") from error
+    assert isinstance(atoms, Atoms)  # one index, one structure
+    return atoms
 
 
 def _one_line(error: Exception) -> str:

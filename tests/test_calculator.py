@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny_models
 from ase.build import bulk
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
-from configs import PAIR
 
 from moe_ipi import MoECalculator, MoEPotential, pretrained
 from moe_ipi.errors import ConfigError, StructureError
-from moe_ipi.experts.pair import PairModel
-
-RULES = '[regions]\nradius = 3.0\n[[regions.rules]]\ntype = "species"\nspecies = ["C", "O"]\n'
+from moe_ipi.experts.finnis_sinclair import FinnisSinclair
+from tests.helpers.configs import ANALYTIC, AROUND_CO
+from tests.helpers.structures import co_on_pt
 
 
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / "moe.toml"
-    path.write_text(PAIR + RULES)
+    path.write_text(ANALYTIC + AROUND_CO)
     return path
 
 
 def test_all_properties(config):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     atoms.calc = MoECalculator.from_config(config)
     assert atoms.calc.assignment is None
     forces, stress = atoms.get_forces(), atoms.get_stress()
@@ -39,17 +37,17 @@ def test_all_properties(config):
 
 
 def test_equals_the_potential(config):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     atoms.calc = MoECalculator.from_config(config)
     energy = atoms.get_potential_energy()
-    potential = MoEPotential(PairModel("complex"), PairModel("bulk"), atoms.get_chemical_symbols())
+    potential = MoEPotential(FinnisSinclair("complex"), FinnisSinclair("bulk"), atoms.get_chemical_symbols())
     out = potential.evaluate(atoms.positions[None], atoms.cell.array[None], atoms.calc.assignment)
     assert energy == out.energies[0]
     assert np.array_equal(atoms.get_forces(), out.forces[0])
 
 
 def test_the_assignment_is_frozen(config):
-    atoms = tiny_models.co_on_pt((4, 4, 3))
+    atoms = co_on_pt((4, 4, 3))
     atoms.calc = MoECalculator.from_config(config)
     atoms.get_potential_energy()
     first = atoms.calc.assignment
@@ -62,7 +60,7 @@ def test_the_assignment_is_frozen(config):
 
 
 def test_an_imposed_assignment_is_used(config):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     atoms.calc = MoECalculator.from_config(config)
     by_rules = atoms.get_potential_energy()
     mask = np.ones(len(atoms), bool)
@@ -79,7 +77,7 @@ def test_what_is_no_mask_is_refused(config, mask):
 
 
 def test_a_mask_of_another_length_is_refused(config):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     atoms.calc = MoECalculator.from_config(config)
     atoms.calc.set_assignment(np.ones(3, bool))
     with pytest.raises(StructureError, match="assignment"):
@@ -88,7 +86,7 @@ def test_a_mask_of_another_length_is_refused(config):
 
 def test_another_system_starts_afresh(config):
     calc = MoECalculator.from_config(config)
-    with_co, without = tiny_models.co_on_pt(), bulk("Pt", cubic=True)
+    with_co, without = co_on_pt(), bulk("Pt", cubic=True)
     for atoms in (with_co, without, with_co):
         copy = atoms.copy()
         copy.calc = calc
@@ -97,7 +95,7 @@ def test_another_system_starts_afresh(config):
 
 
 def test_no_stress_without_periodicity(config):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     atoms.pbc = (True, True, False)
     atoms.calc = MoECalculator.from_config(config)
     assert np.isfinite(atoms.get_forces()).all()
@@ -105,7 +103,7 @@ def test_no_stress_without_periodicity(config):
 
 
 def test_shipped_pair():
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     atoms.calc = MoECalculator.from_config(pretrained("pt-co"))
     forces = atoms.get_forces()
     assert np.isfinite(forces).all()
@@ -133,8 +131,8 @@ def test_unknown_shipped_pair():
 
 def test_agreement_asks_the_experts(tmp_path):
     path = tmp_path / "moe.toml"
-    path.write_text(PAIR + '[regions]\nradius = 0.0\n[[regions.rules]]\ntype = "agreement"\ntolerance = 0.05\n')
-    atoms = tiny_models.co_on_pt()
+    path.write_text(ANALYTIC + '[regions]\nradius = 0.0\n[[regions.rules]]\ntype = "agreement"\ntolerance = 0.05\n')
+    atoms = co_on_pt()
     atoms.calc = MoECalculator.from_config(path)
     atoms.get_potential_energy()
     experts = [atoms.calc.assignment]

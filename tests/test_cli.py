@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "driver"))
-
-from driver_runs import Case
-
 from moe_ipi import __version__, cli
+from tests.helpers.case import Case
+from tests.helpers.processes import one_error
 
 
 @pytest.fixture
@@ -22,28 +20,6 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     case.write_input(case.ffsocket())
     monkeypatch.chdir(tmp_path)
     return case
-
-
-@pytest.fixture
-def moe_ipi(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Call the entry point with arguments; returns the exit code, standard output and standard error."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["moe-ipi", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
-
-    return call
-
-
-def one_error(result: tuple[int, str, str]) -> str:
-    """The line that a user reads; there is nothing else on standard error."""
-    status, _, stderr = result
-    assert status == 1
-    assert stderr.startswith("moe-ipi: error: ") and stderr.count("\n") == 1, stderr
-    return stderr
 
 
 def test_help_does_not_load_models() -> None:
@@ -57,15 +33,15 @@ def test_help_does_not_load_models() -> None:
     assert "INPUT.xml" in done.stdout and "SLOW: set()" in done.stdout
 
 
-def test_version(moe_ipi) -> None:
-    assert moe_ipi("--version")[:2] == (0, f"moe-ipi {__version__}\n")
+def test_version(command) -> None:
+    assert command("--version")[:2] == (0, f"moe-ipi {__version__}\n")
 
 
 @pytest.mark.parametrize(
     "arguments", [["fly"], ["run"], ["run", "input.xml"], ["run", "input.xml", "-c", "x", "-n", "-1"], ["driver", "-x"]]
 )
-def test_wrong_options(moe_ipi, arguments: list[str]) -> None:
-    status, _, stderr = moe_ipi(*arguments)
+def test_wrong_options(command, arguments: list[str]) -> None:
+    status, _, stderr = command(*arguments)
     assert status == 2
     assert "Usage" in stderr and "Traceback" not in stderr
 
@@ -84,7 +60,7 @@ def model_file(name: str) -> Callable[[], None]:
 
     def change() -> None:
         Path(name).write_bytes(b"not a model")
-        edit("moe.toml", 'type = "pair"\nparameters = "bulk"', f'path = "{name}"')()
+        edit("moe.toml", 'type = "finnis-sinclair"\nparameters = "bulk"', f'path = "{name}"')()
 
     return change
 
@@ -101,7 +77,7 @@ NOTHING = lambda: None  # noqa: E731
         (edit("moe.toml", "radius = 2.6", "radius = -1"), "input.xml", "moe.toml", "regions.radius: "),
         (edit("moe.toml", "[regions]", "[regions"), "input.xml", "moe.toml", "is not valid TOML"),
         (
-            edit("moe.toml", 'type = "pair"\nparameters = "bulk"', 'path = "b.nequip.zip"'),
+            edit("moe.toml", 'type = "finnis-sinclair"\nparameters = "bulk"', 'path = "b.nequip.zip"'),
             "input.xml",
             "moe.toml",
             "experts.bulk.path: there is no file",
@@ -130,16 +106,16 @@ NOTHING = lambda: None  # noqa: E731
         (lambda: Path("RESTART").write_text(""), "RESTART", "moe.toml", "is not XML"),
     ],
 )
-def test_bad_input_of_run(case: Case, moe_ipi, change: Callable[[], None], input: str, config: str, message: str):
+def test_bad_input_of_run(case: Case, command, change: Callable[[], None], input: str, config: str, message: str):
     change()
-    assert message in one_error(moe_ipi("run", input, "-c", config))
+    assert message in one_error(command("run", input, "-c", config))
     assert not list(case.folder.glob("*.log"))  # nothing was started
 
 
-def test_an_input_that_needs_no_driver(case: Case, moe_ipi) -> None:
+def test_an_input_that_needs_no_driver(case: Case, command) -> None:
     direct = "<ffdirect name='moe'><pes>harmonic</pes><parameters>{k1: 1.0}</parameters></ffdirect>"
     case.write_input(direct)
-    error = one_error(moe_ipi("run", "input.xml", "-c", "moe.toml"))
+    error = one_error(command("run", "input.xml", "-c", "moe.toml"))
     assert "has no <ffsocket> but ffdirect" in error and "run it with i-pi input.xml" in error
 
 
@@ -156,21 +132,55 @@ def test_an_input_that_needs_no_driver(case: Case, moe_ipi) -> None:
         (model_file("model.nequip.pth"), TEMPLATE, "is a TorchScript model"),
     ],
 )
-def test_bad_input_of_driver(case: Case, moe_ipi, change: Callable[[], None], options: list[str], message: str) -> None:
+def test_bad_input_of_driver(case: Case, command, change: Callable[[], None], options: list[str], message: str) -> None:
     change()
-    assert message in one_error(moe_ipi("driver", "-u", "-a", case.name, "--connect-timeout", "0", *options))
+    assert message in one_error(command("driver", "-u", "-a", case.name, "--connect-timeout", "0", *options))
 
 
-def test_an_unexpected_error_is_one_line_too(case: Case, moe_ipi, monkeypatch: pytest.MonkeyPatch) -> None:
-    import moe_ipi.models as models
-
+def test_an_unexpected_error_is_one_line_too(case: Case, command, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(name: str) -> Path:
         raise RuntimeError("something\nin the code")
 
-    monkeypatch.setattr(models, "find_config", broken)
-    error = one_error(moe_ipi("driver", "-c", "moe.toml"))
+    monkeypatch.setattr("moe_ipi.driver.command.find_config", broken)
+    error = one_error(command("driver", "-c", "moe.toml"))
     assert "unexpected RuntimeError: something in the code; run moe-ipi --debug driver ..." in error
     monkeypatch.setattr(sys, "argv", ["moe-ipi", "--debug", "driver", "-c", "moe.toml"])
     with pytest.raises(RuntimeError):
         cli.main()
-    cli._debug = False
+
+
+def test_help_lists_the_checks(command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from moe_ipi.validation.checks import CHECKS
+
+    monkeypatch.setenv("COLUMNS", "200")
+    status, out, _ = command("validate", "--help")
+    words = " ".join(word for word in out.split() if word.isascii())
+    assert status == 0 and f"Only these of {', '.join(sorted(CHECKS))} (separated by commas)." in words
+
+
+def test_a_folder_of_its_name_does_not_hide_a_pair(case: Case, command) -> None:
+    (case.folder / "pt-co").mkdir()
+    # The pair was found: its config is read, and names no template.
+    assert "i-PI does not send species" in one_error(command("driver", "-c", "pt-co"))
+
+
+def test_the_old_word_for_the_analytic_experts(case: Case, command) -> None:
+    edit("moe.toml", "finnis-sinclair", "pair")()
+    assert "is now called 'finnis-sinclair'" in one_error(command("run", "input.xml", "-c", "moe.toml"))
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (edit("moe.toml", "[regions]", "[regions"), "tomllib.TOMLDecodeError"),
+        (edit("moe.toml", "radius", "radios"), "pydantic_core._pydantic_core.ValidationError"),
+        (model_file("model.nequip.zip"), "RuntimeError: "),
+    ],
+)
+def test_debug_shows_the_cause(case: Case, change: Callable[[], None], cause: str) -> None:
+    change()
+    command = [sys.executable, "-m", "moe_ipi.cli", "--debug", "driver", *TEMPLATE]
+    done = subprocess.run(command, cwd=case.folder, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    first, rest = done.stderr.split("\nThe above exception was the direct cause of the following exception:\n", 1)
+    assert cause in first and "moe_ipi.errors." in rest.splitlines()[-1]

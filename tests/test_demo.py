@@ -12,8 +12,6 @@ import pytest
 from ase.io import read
 from matplotlib.image import imread
 
-from moe_ipi.report.drift import conserved_drift
-
 
 def moe_ipi(*arguments, cwd):
     return subprocess.run(
@@ -61,11 +59,3 @@ def test_a_used_folder_is_left_alone(demo):
     assert "holds an earlier demo" in done.stderr
     assert "Traceback" not in done.stderr
     assert before == {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
-
-
-def test_drift_of_a_known_line():
-    time = np.linspace(0, 2, 101)
-    drift = conserved_drift(time, 7.0 + 0.003 * time, n_atoms=3)
-    assert drift.slope == pytest.approx(1.0)
-    assert drift.spread == pytest.approx(0.0, abs=1e-9)
-    assert drift.largest == pytest.approx(2.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny_models
 from ase import Atoms
 from ase.build import bulk, make_supercell
 from hypothesis import given, settings
@@ -13,9 +12,11 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.integrations.utils import basic_transforms
 
 from moe_ipi.errors import StructureError
-from moe_ipi.experts.nequip_model import expert_from_module
-from moe_ipi.experts.pair import PairModel
+from moe_ipi.experts.finnis_sinclair import FinnisSinclair
+from moe_ipi.experts.nequip.expert import expert_from_module
 from moe_ipi.potential import MoEPotential
+from tests.helpers import tiny_models
+from tests.helpers.structures import co_on_pt, random_mask
 
 CUTOFFS = {"complex": 4.5, "bulk": 3.6}
 
@@ -25,10 +26,10 @@ def modules():
     return {name: tiny_models.allegro(seed, cutoff=CUTOFFS[name]) for seed, name in enumerate(CUTOFFS)}
 
 
-@pytest.fixture(scope="module", params=["allegro", "pair"])
+@pytest.fixture(scope="module", params=["allegro", "finnis-sinclair"])
 def experts(request, modules):
-    if request.param == "pair":
-        return {name: PairModel(name) for name in CUTOFFS}
+    if request.param == "finnis-sinclair":
+        return {name: FinnisSinclair(name) for name in CUTOFFS}
     return {name: expert_from_module(module) for name, module in modules.items()}
 
 
@@ -41,11 +42,11 @@ def masks(n):
     one = np.zeros(n, bool)
     one[n // 2] = True
     yield from (np.ones(n, bool), np.zeros(n, bool), one, ~one)
-    yield from (tiny_models.random_mask(n, seed) for seed in range(3))
+    yield from (random_mask(n, seed) for seed in range(3))
 
 
 def test_energies_are_those_of_nequips_own_calculator(modules):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     experts = {name: expert_from_module(module) for name, module in modules.items()}
     energies = {}
     for name, module in modules.items():
@@ -61,9 +62,9 @@ def test_energies_are_those_of_nequips_own_calculator(modules):
 
 
 def test_forces_are_minus_the_gradient(experts):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     step = 1e-4
-    for mask in (tiny_models.random_mask(len(atoms), 0), tiny_models.random_mask(len(atoms), 1)):
+    for mask in (random_mask(len(atoms), 0), random_mask(len(atoms), 1)):
         forces = evaluate(experts, atoms, mask).forces[0]
         for i, a in ((0, 0), (5, 1), (9, 2), (11, 0), (12, 2), (13, 1)):
             energies = []
@@ -77,8 +78,8 @@ def test_forces_are_minus_the_gradient(experts):
 
 
 def test_virial_is_minus_the_strain_derivative(experts):
-    atoms = tiny_models.co_on_pt()
-    mask = tiny_models.random_mask(len(atoms), 2)
+    atoms = co_on_pt()
+    mask = random_mask(len(atoms), 2)
     virial = evaluate(experts, atoms, mask).virials[0]
     step = 1e-5
     for a, b in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)):
@@ -96,14 +97,14 @@ def test_virial_is_minus_the_strain_derivative(experts):
 
 
 def test_net_force_is_zero(experts):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     for mask in masks(len(atoms)):
         assert np.abs(evaluate(experts, atoms, mask).forces[0].sum(axis=0)).max() < 1e-11
 
 
 def test_same_input_same_bits(experts):
-    atoms = tiny_models.co_on_pt()
-    mask = tiny_models.random_mask(len(atoms), 0)
+    atoms = co_on_pt()
+    mask = random_mask(len(atoms), 0)
     first, second = (evaluate(experts, atoms, mask) for _ in range(2))
     assert np.array_equal(first.forces, second.forces)
     assert np.array_equal(first.energies, second.energies)
@@ -118,17 +119,17 @@ def assert_same(one, two, order=slice(None)):
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_order_of_atoms_does_not_matter(experts, seed):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     order = np.random.default_rng(seed).permutation(len(atoms))
-    mask = tiny_models.random_mask(len(atoms), seed)
+    mask = random_mask(len(atoms), seed)
     assert_same(evaluate(experts, atoms, mask), evaluate(experts, atoms[order], mask[order]), order)
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_images_do_not_matter(experts, seed):
-    atoms = tiny_models.co_on_pt()
-    mask = tiny_models.random_mask(len(atoms), seed)
+    atoms = co_on_pt()
+    mask = random_mask(len(atoms), seed)
     moved = atoms.copy()
     moved.positions += np.random.default_rng(seed).integers(-3, 4, (len(atoms), 3)) @ atoms.cell.array
     assert_same(evaluate(experts, atoms, mask), evaluate(experts, moved, mask))
@@ -137,19 +138,19 @@ def test_images_do_not_matter(experts, seed):
 @settings(max_examples=10, deadline=None)
 @given(shears=st.lists(st.integers(-1, 1), min_size=6, max_size=6))
 def test_choice_of_lattice_vectors_does_not_matter(experts, shears):
-    atoms = tiny_models.co_on_pt()
+    atoms = co_on_pt()
     lower, upper = np.eye(3), np.eye(3)
     lower[np.tril_indices(3, -1)] = shears[:3]
     upper[np.triu_indices(3, 1)] = shears[3:]
-    mask = tiny_models.random_mask(len(atoms), 1)
+    mask = random_mask(len(atoms), 1)
     other = atoms.copy()
     other.set_cell(lower @ upper @ atoms.cell.array, scale_atoms=False)
     assert_same(evaluate(experts, atoms, mask), evaluate(experts, other, mask))
 
 
 def test_supercell_is_so_many_cells(experts):
-    atoms = tiny_models.co_on_pt()
-    mask = tiny_models.random_mask(len(atoms), 0)
+    atoms = co_on_pt()
+    mask = random_mask(len(atoms), 0)
     one = evaluate(experts, atoms, mask)
     atoms.set_array("mask", mask)
     atoms.set_array("index", np.arange(len(atoms)))
@@ -172,10 +173,10 @@ def test_one_atom_that_sees_only_its_own_images(experts):
 
 
 def test_batch_equals_single_frames(experts):
-    frames = [tiny_models.co_on_pt(seed=seed) for seed in range(4)]
+    frames = [co_on_pt(seed=seed) for seed in range(4)]
     for k, atoms in enumerate(frames):
         atoms.set_cell(atoms.cell * (1 + 0.01 * k), scale_atoms=True)
-    mask = tiny_models.random_mask(len(frames[0]), 3)
+    mask = random_mask(len(frames[0]), 3)
     potential = MoEPotential(**experts, species=frames[0].get_chemical_symbols())
     batch = potential.evaluate([a.positions for a in frames], [a.cell.array for a in frames], mask)
     for k, atoms in enumerate(frames):
@@ -200,13 +201,13 @@ def test_molecule_without_a_cell(experts):
 
 
 def test_bad_shapes_and_numbers_are_refused():
-    potential = MoEPotential(PairModel("complex"), PairModel("bulk"), ["Pt", "C"])
+    potential = MoEPotential(FinnisSinclair("complex"), FinnisSinclair("bulk"), ["Pt", "C"])
     r, h, a = np.array([[[0, 0, 0], [2, 0, 0.0]]]), 10 * np.eye(3)[None], np.ones(2, bool)
     assert np.isfinite(potential.evaluate(r, h, a).energies).all()
     cases = [
-        ((r[:, :1], h, a), r"positions have shape \(1, 1, 3\)"),
-        ((r[0], h, a), "positions have shape"),
-        ((r, h[0], a), "cells have shape"),
+        ((r[:, :1], h, a), r"positions have the shape \(1, 1, 3\)"),
+        ((r[0], h, a), "positions have the shape"),
+        ((r, h[0], a), "cells have the shape"),
         ((r, h, a[:1]), "assignment"),
         ((r, h, np.array([0, 1])), "expected bool"),
         ((np.where(r == 2, np.nan, r), h, a), "not finite"),
@@ -218,11 +219,11 @@ def test_bad_shapes_and_numbers_are_refused():
 
 
 def test_infinite_forces_are_an_error():
-    potential = MoEPotential(PairModel("complex"), PairModel("bulk"), ["Pt", "Pt"])
+    potential = MoEPotential(FinnisSinclair("complex"), FinnisSinclair("bulk"), ["Pt", "Pt"])
     with pytest.raises(StructureError, match="not finite"), np.errstate(all="ignore"):
         potential.evaluate(np.zeros((1, 2, 3)), 10 * np.eye(3)[None], np.ones(2, bool))
 
 
 def test_unknown_species_are_named():
     with pytest.raises(StructureError, match="contains Au, but the experts know only Pt C O"):
-        MoEPotential(PairModel("complex"), PairModel("bulk"), ["Pt", "Au"])
+        MoEPotential(FinnisSinclair("complex"), FinnisSinclair("bulk"), ["Pt", "Au"])

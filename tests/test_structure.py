@@ -8,7 +8,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-from ase.build import fcc111, molecule
+from ase.build import molecule
 from ipi.engine.atoms import Atoms as IPIAtoms
 from ipi.engine.cell import Cell
 from ipi.utils.io import print_file
@@ -16,6 +16,7 @@ from ipi.utils.io import print_file
 from moe_ipi.errors import StructureError
 from moe_ipi.structure import read_template
 from moe_ipi.units import BOHR
+from tests.helpers.structures import slab
 
 ROWS = "Pt 0 0 0\nC 1 2 3\n"
 UNITS = "cell{angstrom} positions{angstrom}"
@@ -70,19 +71,18 @@ def test_ipi_xyz_without_a_cell_is_not_periodic():
 
 
 def test_what_ipi_writes_is_read_back(folder):
-    slab = fcc111("Pt", (2, 2, 3), vacuum=6.0, periodic=True)
-    slab.info.clear()
-    ours, cell = IPIAtoms(len(slab)), Cell(slab.cell.array.T / BOHR)
-    ours.q[:] = slab.positions.ravel() / BOHR
-    ours.names[:] = slab.get_chemical_symbols()
+    pt = slab((2, 2, 3))
+    ours, cell = IPIAtoms(len(pt)), Cell(pt.cell.array.T / BOHR)
+    ours.q[:] = pt.positions.ravel() / BOHR
+    ours.names[:] = pt.get_chemical_symbols()
     with open("out.xyz", "w") as file:
         print_file(
             "xyz", ours, cell, file, key="positions", dimension="length", units="angstrom", cell_units="angstrom"
         )
     atoms = read_template("out.xyz")
-    np.testing.assert_allclose(atoms.positions, slab.positions, atol=1e-4)
-    np.testing.assert_allclose(atoms.cell.array, slab.cell.array, atol=1e-4)
-    assert atoms.get_chemical_symbols() == slab.get_chemical_symbols()
+    np.testing.assert_allclose(atoms.positions, pt.positions, atol=1e-4)
+    np.testing.assert_allclose(atoms.cell.array, pt.cell.array, atol=1e-4)
+    assert atoms.get_chemical_symbols() == pt.get_chemical_symbols()
 
 
 def test_the_first_frame_counts():
@@ -100,12 +100,11 @@ def test_deuterium_is_hydrogen(capfd):
 
 @pytest.mark.parametrize("name", ["s.extxyz", "s.xyz", "s.vasp", "s.cif", "s.traj", "a@b.xyz"])
 def test_files_that_ase_reads(name):
-    slab = fcc111("Pt", (2, 2, 3), vacuum=6.0, periodic=True)
-    slab.info.clear()
-    ase.io.write(name, slab, format="vasp" if name.endswith("vasp") else None)
+    pt = slab((2, 2, 3))
+    ase.io.write(name, pt, format="vasp" if name.endswith("vasp") else None)
     atoms = read_template(Path(name))
     assert atoms.get_chemical_symbols() == ["Pt"] * 12
-    np.testing.assert_allclose(atoms.cell.cellpar(), slab.cell.cellpar(), atol=1e-4)
+    np.testing.assert_allclose(atoms.cell.cellpar(), pt.cell.cellpar(), atol=1e-4)
     assert atoms.pbc.all()
 
 

@@ -38,7 +38,7 @@ class AssignmentTransform(torch.nn.Module):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(f"regions of the training config: {where}: {first['msg']}") from None
+            raise ConfigError(f"regions of the training config: {where}: {first['msg']}") from error
         if self._regions.needs_disagreement:
             raise ConfigError("regions of the training config: a rule of type 'agreement' needs trained experts")
         self._type_names = list(type_names)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from ase import Atoms
@@ -11,6 +9,8 @@ from ase.build import bulk, make_supercell
 from nequip.data import AtomicDataDict as Keys
 from nequip.data.ase import from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
+
+from moe_ipi.typing import FloatArray
 
 
 class UnlabelledCells:
@@ -74,10 +74,11 @@ class UnlabelledCells:
         return atoms
 
 
-def _random_strain(rng: np.random.Generator, largest: float) -> np.ndarray:
+def _random_strain(rng: np.random.Generator, largest: float) -> FloatArray:
     """Isotropic half of the time; otherwise any symmetric strain; sometimes small, sometimes large."""
     scale = largest * rng.uniform(0.0, 1.0)
     if rng.random() < 0.5:
         return rng.uniform(-scale, scale) * np.eye(3)
-    strain: Any = rng.uniform(-scale, scale, (3, 3))
-    return 0.5 * (strain + strain.T)
+    strain: FloatArray = rng.uniform(-scale, scale, (3, 3))
+    symmetric: FloatArray = 0.5 * (strain + strain.T)
+    return symmetric

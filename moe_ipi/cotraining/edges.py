@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from nequip.data import AtomicDataDict as Keys
 from nequip.nn import GraphModel
-from nequip.nn._graph_mixin import GraphModuleMixin
 from nequip.nn.compile import CompileGraphModel
 
 from moe_ipi.cotraining.experts import cutoff_of
 from moe_ipi.errors import ModelError
+from moe_ipi.experts.nequip.internals import GraphModuleMixin
 
 Tensor = torch.Tensor
 
@@ -92,7 +92,8 @@ class _EdgeGradients(GraphModuleMixin, torch.nn.Module):
     def __init__(self, energy_model: GraphModuleMixin) -> None:
         super().__init__()
         self.func = energy_model
-        self._init_irreps(irreps_in=energy_model.irreps_in, irreps_out={Keys.EDGE_FORCE_KEY: "1o"})
+        irreps = {Keys.EDGE_FORCE_KEY: "1o"}
+        self._init_irreps(irreps_in=energy_model.irreps_in, irreps_out=irreps)  # type: ignore[operator]
 
     def forward(self, data: Keys.Type) -> Keys.Type:
         vectors = data[Keys.EDGE_VECTORS_KEY].detach().requires_grad_(True)
@@ -101,7 +102,7 @@ class _EdgeGradients(GraphModuleMixin, torch.nn.Module):
         return {Keys.PER_ATOM_ENERGY_KEY: energies, Keys.EDGE_FORCE_KEY: gradients}
 
 
-class StarModel:
+class EdgeModel:
     """A model of a pair, evaluated for its atoms' energies and edges' gradients; parameters stay the model's.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from hydra.utils import get_method
-from nequip.nn import PerTypeScaleShift, graph_model
+from nequip.nn import GraphModel, PerTypeScaleShift, graph_model
 
 from moe_ipi.errors import ModelError
 
@@ -35,7 +35,7 @@ def two_experts(complex: dict[str, Any], bulk: dict[str, Any]) -> torch.nn.Modul
 
 def _build(config: dict[str, Any], key: str) -> torch.nn.Module:
     config = dict(config)
-    model = get_method(config.pop("_target_"))(**config)
+    model: torch.nn.Module = get_method(config.pop("_target_"))(**config)
     if isinstance(model, torch.nn.ModuleDict):
         if len(model) != 1 and key not in model:
             raise ModelError(f"the {key} expert's checkpoint holds {', '.join(model)}, none of which is '{key}'")
@@ -43,7 +43,7 @@ def _build(config: dict[str, Any], key: str) -> torch.nn.Module:
     return model
 
 
-def check_shared_reference(complex: torch.nn.Module, bulk: torch.nn.Module) -> None:
+def check_shared_reference(complex: GraphModel, bulk: GraphModel) -> None:
     """An atom that changes expert must keep its reference energy.
 
     Raises:
@@ -55,14 +55,14 @@ def check_shared_reference(complex: torch.nn.Module, bulk: torch.nn.Module) -> N
             f"bulk: {' '.join(bulk.type_names)})"
         )
     shifts = [_shifts(model, name) for name, model in ((COMPLEX, complex), (BULK, bulk))]
-    if not torch.allclose(*shifts, rtol=0.0, atol=1e-6):
+    if not torch.allclose(shifts[0], shifts[1], rtol=0.0, atol=1e-6):
         raise ModelError(
             f"both experts need the same per_type_energy_shifts (complex: {shifts[0].tolist()}; "
             f"bulk: {shifts[1].tolist()}); give both the same numbers"
         )
 
 
-def _shifts(model: torch.nn.Module, name: str) -> torch.Tensor:
+def _shifts(model: GraphModel, name: str) -> torch.Tensor:
     modules = [module for module in model.modules() if isinstance(module, PerTypeScaleShift)]
     if len(modules) != 1 or modules[0].shifts is None:
         raise ModelError(f"the {name} expert needs per_type_energy_shifts: the same fixed numbers for both experts")
@@ -71,9 +71,10 @@ def _shifts(model: torch.nn.Module, name: str) -> torch.Tensor:
         raise ModelError(
             f"the {name} expert's energy shifts are trainable; set per_type_energy_shifts_trainable: false"
         )
-    return shifts.detach().double().flatten().expand(len(model.type_names)).clone()
+    values: torch.Tensor = shifts.detach().double().flatten().expand(len(model.type_names)).clone()
+    return values
 
 
-def cutoff_of(model: torch.nn.Module) -> float:
+def cutoff_of(model: GraphModel) -> float:
     """A model's cutoff, A."""
     return float(model.metadata[graph_model.R_MAX_KEY])

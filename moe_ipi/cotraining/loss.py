@@ -30,7 +30,8 @@ class TermMSE(MeanSquaredError):
 
     def compute(self) -> torch.Tensor:
         """The mean square."""
-        return self.sum / self.count.clamp(min=1)
+        mean: torch.Tensor = self.sum / self.count.clamp(min=1)
+        return mean
 
     def __str__(self) -> str:
         return f"{self.term}_mse"
@@ -69,7 +70,9 @@ def CoTrainingMetrics(coeffs: dict[str, float | None], type_names: list[str] | N
     return _manager(TermRMSE, coeffs, type_names)
 
 
-def _manager(metric: type[TermMSE], coeffs: dict, type_names: list[str] | None) -> MetricsManager:
+def _manager(
+    metric: type[TermMSE], coeffs: dict[str, float | None] | dict[str, float], type_names: list[str] | None
+) -> MetricsManager:
     unknown = [term for term in coeffs if term not in TERMS]
     if unknown:
         raise ConfigError(f"there is no co-training term '{unknown[0]}'; the terms are {', '.join(TERMS)}")

@@ -11,7 +11,7 @@ from nequip.data import AtomicDataDict as Keys
 from nequip.train import EMALightningModule
 
 from moe_ipi.cotraining.assignment import ASSIGNMENT_KEY
-from moe_ipi.cotraining.edges import Graph, StarModel
+from moe_ipi.cotraining.edges import EdgeModel, Graph
 from moe_ipi.cotraining.experts import BULK, COMPLEX, check_shared_reference, cutoff_of
 from moe_ipi.cotraining.terms import PairOutput, agreement_terms, crystal_terms, labelled_terms, term_key
 from moe_ipi.errors import ConfigError, ModelError
@@ -70,7 +70,7 @@ class CoTrainingModule(EMALightningModule):
         self._cutoff = max(cutoff_of(self.model[key]) for key in (COMPLEX, BULK))
         self._check_neighbor_lists(kwargs.get("info_dict") or {})
         # A tuple keeps the wrappers out of the module tree, and so out of checkpoints.
-        self._stars: tuple[StarModel, ...] = ()
+        self._edge_models: tuple[EdgeModel, ...] = ()
 
     def _check_neighbor_lists(self, info: dict[str, Any]) -> None:
         for transform in info.get("data", {}).get("transforms", ()):
@@ -84,17 +84,18 @@ class CoTrainingModule(EMALightningModule):
     def training_step(self, batch: Keys.Type, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
         """One step of NequIP's training; the step number seeds what is random."""
         self._step = int(self.global_step)
-        return super().training_step(batch, batch_idx, dataloader_idx)
+        loss: torch.Tensor = super().training_step(batch, batch_idx, dataloader_idx)
+        return loss
 
-    def validation_step(self, batch: Keys.Type, batch_idx: int, dataloader_idx: int = 0):
+    def validation_step(self, batch: Keys.Type, batch_idx: int, dataloader_idx: int = 0) -> None:
         """See NequIP's module."""
         self._step = _VALIDATION_STEP + batch_idx
-        return super().validation_step(batch, batch_idx, dataloader_idx)
+        super().validation_step(batch, batch_idx, dataloader_idx)
 
-    def test_step(self, batch: Keys.Type, batch_idx: int, dataloader_idx: int = 0):
+    def test_step(self, batch: Keys.Type, batch_idx: int, dataloader_idx: int = 0) -> None:
         """See NequIP's module."""
         self._step = _VALIDATION_STEP + batch_idx
-        return super().test_step(batch, batch_idx, dataloader_idx)
+        super().test_step(batch, batch_idx, dataloader_idx)
 
     def forward(self, inputs: Keys.Type) -> Keys.Type:
         """Residuals of all terms that the batch allows, under the keys of :func:`~.terms.term_key`."""
@@ -116,7 +117,7 @@ class CoTrainingModule(EMALightningModule):
 
         # Order of the atoms: perfect cells, rattled cells, labelled frames.
         seen = with_fixed_complex(out) if self._one_sided else out
-        terms = {}
+        terms: dict[str, torch.Tensor] = {}
         n_cells = whole.n_atoms - n_labelled
         part, part_out = _after(whole, out, n_cells)
         terms |= labelled_terms(part, part_out, inputs, is_complex, rng)
@@ -128,9 +129,9 @@ class CoTrainingModule(EMALightningModule):
         return {term_key(name): residual for name, residual in terms.items()}
 
     def _evaluate(self, graph: Graph) -> PairOutput:
-        if not self._stars:
-            self._stars = tuple(StarModel(self.model[key], compile=self._compile) for key in (COMPLEX, BULK))
-        complex, bulk = self._stars
+        if not self._edge_models:
+            self._edge_models = tuple(EdgeModel(self.model[key], compile=self._compile) for key in (COMPLEX, BULK))
+        complex, bulk = self._edge_models
         return PairOutput(*complex(graph), *bulk(graph), bulk_cutoff=bulk.cutoff)
 
 

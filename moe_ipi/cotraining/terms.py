@@ -64,7 +64,9 @@ class PairOutput:
     bulk_cutoff: float
 
 
-def labelled_terms(graph: Graph, out: PairOutput, labels: Keys.Type, is_complex: Tensor, rng: torch.Generator):
+def labelled_terms(
+    graph: Graph, out: PairOutput, labels: Keys.Type, is_complex: Tensor, rng: torch.Generator
+) -> dict[str, Tensor]:
     """Residuals of :data:`LABELLED_TERMS`; labels that are missing or NaN leave their residuals out.
 
     Args:

@@ -11,19 +11,18 @@ from types import FrameType
 from typing import NoReturn
 
 from moe_ipi.config import load_config
-from moe_ipi.driver.client import Log, Server, log_to_stderr, run_client
+from moe_ipi.driver.address import Server
+from moe_ipi.driver.client import run_client
+from moe_ipi.driver.log import Log, log_to_stderr
 from moe_ipi.errors import ConfigError
+from moe_ipi.models import find_config
 
 
 def run_driver(
     config: str | Path,
+    server: Server,
     template: str | Path | None = None,
     *,
-    unix: bool = False,
-    address: str = "localhost",
-    port: int = 65535,
-    shm: bool = False,
-    prefix: str = "/tmp/ipi_",
     device: str | None = None,
     compile: bool | None = None,
     connect_timeout: float = 60.0,
@@ -35,13 +34,9 @@ def run_driver(
     driver while it waits for the handshake of a new one.
 
     Args:
-        config: path of the ``moe.toml``.
+        config: path of the ``moe.toml``, or the name of a shipped pair.
+        server: where i-PI listens.
         template: structure file with the species in i-PI's order of atoms; ``None`` takes ``template`` of the config.
-        unix: connect to the UNIX socket ``prefix + address`` instead of TCP ``address:port``.
-        address: host name, or name of the UNIX socket (i-PI's ``<address>``).
-        port: TCP port (i-PI's ``<port>``); ignored for UNIX sockets.
-        shm: i-PI's ``mode='shm'``: a UNIX socket for the messages, shared memory for the arrays; implies ``unix``.
-        prefix: what i-PI puts before the name of a UNIX socket (its ``sockets_prefix``, ``i-pi -S``).
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``...; ``None`` takes ``compute.device`` of the config.
         compile: compile the models with AOTInductor; ``None`` takes ``compute.compile`` of the config.
         connect_timeout: seconds during which a refused connection, or a missing socket file, is tried again.
@@ -59,14 +54,13 @@ def run_driver(
     """
     from moe_ipi.driver.evaluator import Evaluator
 
-    loaded = load_config(config)
+    loaded = load_config(find_config(config))
     template = template if template is not None else loaded.template
     if template is None:
         raise ConfigError(
             "i-PI does not send species: give the structure it starts from with --template, "
             f"or as 'template' in {config}"
         )
-    server = Server(address=address, port=None if unix or shm else port, shm=shm, prefix=prefix)
     evaluator = Evaluator.from_config(loaded, template, device=device, compile=compile, log=log)
     evaluator.warm_up()
     with _sigterm_as_exit():

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
+from moe_ipi.assignment import assignment_by_rules
 from moe_ipi.config import Config
-from moe_ipi.driver.client import Log, log_to_stderr
-from moe_ipi.driver.protocol import FloatArray, Result
-from moe_ipi.driver.request import Request, RequestError, read_request
+from moe_ipi.driver.log import Log, log_to_stderr
+from moe_ipi.driver.protocol import Result
 from moe_ipi.errors import StructureError
-from moe_ipi.regions.assignment import Token, decode
+from moe_ipi.frames import Frames, checked_frames, frames_of
+from moe_ipi.inband.request import Request, RequestError, read_request
+from moe_ipi.inband.token import Token, decode
+from moe_ipi.typing import BoolArray, FloatArray, Periodicity
 from moe_ipi.units import BOHR, HARTREE, HARTREE_PER_BOHR
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 class Evaluator:
     """A two-expert potential for one system, in i-PI's units and conventions.
 
-    Structures that come with a token (see :mod:`moe_ipi.regions.assignment`) are evaluated under its assignment, each
+    Structures that come with a token (see :mod:`moe_ipi.inband.token`) are evaluated under its assignment, each
     under its own.  Otherwise the assignment of the atoms to the experts is computed once and then frozen.  It comes
     from the template, which is i-PI's initial structure, and not from the first structure that arrives: several
     drivers, drivers that are started anew and continued runs all see different first structures, and each would
@@ -66,12 +68,12 @@ class Evaluator:
         self._announced = False
         self._from_template = assignment_from == "template" and self._has_cell
         #: The assignment of structures without a token.
-        self._frozen: NDArray[np.bool_] | None = None
+        self._frozen: BoolArray | None = None
         #: The last token as text, and what it says.
         self._token: tuple[str, Token] | None = None
         if self._from_template and not partitioner.regions.needs_disagreement:
             # At once: rules that do not fit should be heard of before i-PI waits.
-            self._frozen = partitioner.assign(template.positions, template.cell.array, template.pbc)
+            self._frozen = partitioner.assign_frames(frames_of(template))
 
     @classmethod
     def from_config(
@@ -111,7 +113,7 @@ class Evaluator:
         return cls(potential, partitioner, atoms, extras=extras, assignment_from=assignment_from, log=log)
 
     @property
-    def assignment(self) -> NDArray[np.bool_] | None:
+    def assignment(self) -> BoolArray | None:
         """(N,) bool, True = complex, of the last structure; ``None`` until something has decided it."""
         current = self._token[1].assignment if self._token is not None else self._frozen
         return None if current is None else current.copy()
@@ -121,18 +123,17 @@ class Evaluator:
         atoms = self._template
         # Which atoms will be complex is not known: use both experts.
         assignment = np.arange(len(atoms)) % 2 == 0
-        pbc = tuple(atoms.pbc) if self._has_cell else (False,) * 3
-        self._potential.evaluate(atoms.positions[None], atoms.cell.array[None], assignment, pbc)
+        self._potential.evaluate_frames(frames_of(atoms), assignment)
 
     def evaluate(
-        self, cells: FloatArray, positions: FloatArray, parameters: Mapping[str, str] = MappingProxyType({})
+        self, positions: FloatArray, cells: FloatArray, parameters: Mapping[str, str] = MappingProxyType({})
     ) -> list[Result]:
         """Energies, forces and virials of structures as i-PI sends them.
 
         Args:
-            cells: (B, 3, 3), bohr, columns are lattice vectors.
             positions: (B, N, 3), bohr; need not be wrapped into the cell.
-            parameters: of the force field, as text, see :mod:`moe_ipi.driver.request`.
+            cells: (B, 3, 3), bohr, columns are lattice vectors.
+            parameters: of the force field, as text, see :mod:`moe_ipi.inband.request`.
 
         Returns:
             One result per structure: hartree, hartree/bohr, virial -dE/d(strain) in hartree, and a JSON object with
@@ -145,48 +146,46 @@ class Evaluator:
             StructureError: the number of atoms is not the template's, or numbers are not finite.
         """
         request = read_request(parameters)
-        self._check(cells, positions)
-        positions = positions * BOHR
-        cells = np.swapaxes(cells, -1, -2) * BOHR
-        pbc = self._pbc(cells)
-        assignment = self._assignment(request, positions, cells, pbc)
+        frames = self._frames(positions, cells)
+        assignment = self._assignment(request, frames)
         if request.probe is None:
-            evaluation = self._potential.evaluate(positions, cells, assignment, pbc, request.hamiltonian)
-            return [self._result(evaluation, assignment, k) for k in range(len(positions))]
-        evaluation, bulk = (
-            self._potential.evaluate(positions, cells, assignment, pbc, hamiltonian)
-            for hamiltonian in ("complex", "bulk")
-        )
+            evaluation = self._potential.evaluate_frames(frames, assignment, request.hamiltonian)
+            return [self._result(evaluation, assignment, k) for k in range(len(frames))]
+        evaluation = self._potential.evaluate_frames(frames, hamiltonian="complex")
+        bulk = self._potential.evaluate_frames(frames, hamiltonian="bulk")
         disagreement = np.abs(evaluation.atom_energies - bulk.atom_energies)
         return [
             self._result(evaluation, assignment, k, moe_disagreement=disagreement[k].tolist())
-            for k in range(len(positions))
+            for k in range(len(frames))
         ]
 
-    def _assignment(
-        self, request: Request, positions: FloatArray, cells: FloatArray, pbc: tuple[bool, bool, bool]
-    ) -> NDArray[np.bool_]:
+    def _frames(self, positions: FloatArray, cells: FloatArray) -> Frames:
+        """The structures in A; rows of the cells are lattice vectors."""
+        pbc = self._pbc(cells)
+        try:
+            return checked_frames(positions * BOHR, np.swapaxes(cells, -1, -2) * BOHR, pbc, natoms=len(self._template))
+        except StructureError as error:
+            raise StructureError(f"what the server sent cannot be evaluated: {error}") from error
+
+    def _assignment(self, request: Request, frames: Frames) -> BoolArray:
         if request.token is not None:
             return self._under(request.token)
         if self._token is not None:
             raise RequestError("a structure came without an assignment after others with one: start the driver anew")
-        if self._announced:
+        if self._announced and self._frozen is not None:
             return self._frozen
         source = "from the template"
         if self._frozen is None:
             if self._from_template:
-                positions, cells = self._template.positions[None], self._template.cell.array[None]
+                frames = frames_of(self._template)
             else:
                 source = "from the first structure (use one driver, or a template with a cell)"
-            rest = {}
-            if self._partitioner.regions.needs_disagreement:
-                rest["disagreement"] = self._potential.disagreement(positions, cells, pbc)
-            self._frozen = self._partitioner.assign(positions, cells, pbc, **rest)
+            self._frozen = assignment_by_rules(self._partitioner, self._potential, frames)
         self._announced = True
         self._log(f"assignment: {_counts(self._frozen)}, {source}, frozen")
         return self._frozen
 
-    def _under(self, text: str) -> NDArray[np.bool_]:
+    def _under(self, text: str) -> BoolArray:
         """The assignment of a token; structures of one segment come with the same text."""
         if self._token is None or self._token[0] != text:
             token = decode(text, len(self._template))
@@ -195,26 +194,11 @@ class Evaluator:
             self._token = (text, token)
         return self._token[1].assignment
 
-    def _pbc(self, cells: FloatArray) -> tuple[bool, bool, bool]:
-        if self._has_cell:
-            return tuple(bool(flag) for flag in self._template.pbc)
-        return tuple(bool(flag) for flag in np.any(cells[0] != 0.0, axis=1))
+    def _pbc(self, cells: FloatArray) -> Periodicity:
+        flags = self._template.pbc if self._has_cell else np.any(cells[0] != 0.0, axis=1)
+        return bool(flags[0]), bool(flags[1]), bool(flags[2])
 
-    def _check(self, cells: FloatArray, positions: FloatArray) -> None:
-        natoms = len(self._template)
-        if positions.shape != (len(cells), natoms, 3) or cells.shape != (len(cells), 3, 3):
-            raise StructureError(
-                f"the server sent {positions.shape[1]} atoms but the template has {natoms}: "
-                "give the structure i-PI starts from as the template"
-            )
-        for name, array in (("positions", positions), ("a cell", cells)):
-            if not np.isfinite(array).all():
-                raise StructureError(
-                    f"the server sent {name} with values that are not finite numbers: the run has become unstable, "
-                    "look at its last steps and try a smaller time step"
-                )
-
-    def _result(self, evaluation: Evaluation, assignment: NDArray[np.bool_], k: int, **more: object) -> Result:
+    def _result(self, evaluation: Evaluation, assignment: BoolArray, k: int, **more: object) -> Result:
         extras: dict[str, object] = {"moe_n_complex": int(assignment.sum())}
         if "assignment" in self._extras:
             extras["moe_assignment"] = assignment.astype(int).tolist()
@@ -228,6 +212,6 @@ class Evaluator:
         )
 
 
-def _counts(assignment: NDArray[np.bool_]) -> str:
+def _counts(assignment: BoolArray) -> str:
     number = int(assignment.sum())
     return f"{number} complex, {len(assignment) - number} bulk atoms"

@@ -14,9 +14,10 @@ from ipi.utils.softexit import softexit
 
 from moe_ipi.config import load_config
 from moe_ipi.driver.evaluator import Evaluator
-from moe_ipi.driver.protocol import FloatArray, Result
+from moe_ipi.driver.protocol import Result
 from moe_ipi.errors import ConfigError, MoEError
 from moe_ipi.models import find_config
+from moe_ipi.typing import FloatArray
 
 
 class MoEDriver(Dummy_driver):
@@ -51,18 +52,18 @@ class MoEDriver(Dummy_driver):
             self.evaluator = self._load(*self._options)
             self.evaluator.warm_up()
         except MoEError as error:
-            raise SystemExit(f"moe-ipi: error: {error}") from None
+            raise SystemExit(f"moe-ipi: error: {error}") from error
 
     def _load(self, config: str | None, template: str | None, device: str | None, compile: bool | None) -> Evaluator:
         if config is None:
             raise ConfigError("the PES needs its config: -o config=moe.toml,template=init.xyz")
         loaded = load_config(find_config(config))
-        template = template if template is not None else loaded.template
-        if template is None:
+        structure = template if template is not None else loaded.template
+        if structure is None:
             raise ConfigError(
                 "i-PI does not send species: give the structure it starts from, -o config=moe.toml,template=init.xyz"
             )
-        return Evaluator.from_config(loaded, template, device=device, compile=compile)
+        return Evaluator.from_config(loaded, structure, device=device, compile=compile)
 
     def compute(
         self, cell: FloatArray | Sequence[FloatArray], pos: FloatArray | Sequence[FloatArray]
@@ -83,7 +84,7 @@ class MoEDriver(Dummy_driver):
         batched = isinstance(cell, list)
         try:
             results = self.evaluator.evaluate(
-                np.array(cell if batched else [cell]), np.array(pos if batched else [pos])
+                np.array(pos if batched else [pos]), np.array(cell if batched else [cell])
             )
         except MoEError as error:
             _stop(error)

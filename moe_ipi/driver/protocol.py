@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from moe_ipi.errors import MoEError
-
-FloatArray = NDArray[np.float64]
+from moe_ipi.typing import FloatArray
 
 HEADER_LENGTH = 12
 STATUS, INIT, POSDATA, GETFORCE, EXIT = "STATUS", "INIT", "POSDATA", "GETFORCE", "EXIT"
@@ -125,13 +123,13 @@ class Connection:
 
     def read_int(self) -> int:
         """Read one int32."""
-        return struct.unpack("=i", self.read_exact(4))[0]
+        return int(struct.unpack("=i", self.read_exact(4))[0])
 
     def read_floats(self, *shape: int) -> FloatArray:
         """Read float64 numbers into a new array of the given shape."""
         array = np.empty(shape, np.float64)
         if array.size:
-            self._fill(memoryview(array).cast("B"), at_boundary=False)
+            self._fill(memoryview(array.data).cast("B"), at_boundary=False)
         return array
 
     def read_text(self) -> str:
@@ -158,7 +156,7 @@ class Connection:
             raise ProtocolError(
                 f"the server vanished before it took its answer ({error.strerror or error}); "
                 "see its own output for the reason"
-            ) from None
+            ) from error
 
     def drain(self, seconds: float = 0.2) -> None:
         """Announce that nothing more will be sent, then read and forget what arrives, for at most ``seconds``.
@@ -235,7 +233,7 @@ def read_posdata(connection: Connection, batch_size: int) -> tuple[FloatArray, F
         batch_size: as announced by ``INIT``; 1 is i-PI's classic message, more is the batched one.
 
     Returns:
-        cells (B, 3, 3), bohr, columns are lattice vectors, and positions (B, N, 3), bohr.
+        positions (B, N, 3), bohr, and cells (B, 3, 3), bohr, columns are lattice vectors.
 
     Raises:
         ProtocolError: the message is not of that form.
@@ -245,10 +243,10 @@ def read_posdata(connection: Connection, batch_size: int) -> tuple[FloatArray, F
         raise ProtocolError("the server wants to use shared memory (mode='shm'): start the driver with --shm")
     # One atom count, and per structure the cell and its inverse (of no use here), in one order or the other.
     head = start + connection.read_exact(4 + batch_size * 144 - len(start))
-    count, cells = (head[144:], head[:144]) if batch_size == 1 else (head[:4], head[4:])
+    count, rest = (head[144:], head[:144]) if batch_size == 1 else (head[:4], head[4:])
     natoms = check_atom_count(struct.unpack("=i", count)[0])
-    cells = np.frombuffer(cells, np.float64).reshape(batch_size, 2, 3, 3)[:, 0].copy()
-    return cells, connection.read_floats(batch_size, natoms, 3)
+    cells = np.frombuffer(rest, np.float64).reshape(batch_size, 2, 3, 3)[:, 0].copy()
+    return connection.read_floats(batch_size, natoms, 3), cells
 
 
 def encode_extras(results: Sequence[Result]) -> bytes:

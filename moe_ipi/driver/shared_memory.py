@@ -16,13 +16,13 @@ import numpy as np
 from moe_ipi.driver.protocol import (
     FORCEREADY,
     Connection,
-    FloatArray,
     ProtocolError,
     Result,
     check_atom_count,
     encode_extras,
     header,
 )
+from moe_ipi.typing import FloatArray
 
 _KINDS = ("pos", "h", "ih", "pot", "force", "vir")
 _MAX_NAME = 255
@@ -33,12 +33,12 @@ def _attach(name: str) -> SharedMemory:
         if sys.version_info >= (3, 13):
             return SharedMemory(name=name, track=False)
         memory = SharedMemory(name=name)
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
         raise ProtocolError(
             f"cannot open the shared memory '{name}' of the server: --shm needs a driver on the same machine as i-PI"
-        ) from None
+        ) from error
     # The segment belongs to i-PI; Python's tracker would remove it when this process ends.
-    resource_tracker.unregister(memory._name, "shared_memory")
+    resource_tracker.unregister("/" + memory.name.lstrip("/"), "shared_memory")
     return memory
 
 
@@ -56,7 +56,7 @@ class SharedArrays:
             batch_size: as announced by ``INIT``; the segments have room for so many structures.
 
         Returns:
-            cells (B, 3, 3), bohr, columns are lattice vectors, and positions (B, N, 3), bohr; copies.
+            positions (B, N, 3), bohr, and cells (B, 3, 3), bohr, columns are lattice vectors; copies.
 
         Raises:
             ProtocolError: the segments do not exist on this machine or are too small.
@@ -65,8 +65,7 @@ class SharedArrays:
         if not self._segments:
             for kind in _KINDS:
                 self._segments[kind] = _attach(self._read_name())
-        cells = self._view("h", batch_size, 3, 3).copy()
-        return cells, self._view("pos", batch_size, natoms, 3).copy()
+        return self._view("pos", batch_size, natoms, 3).copy(), self._view("h", batch_size, 3, 3).copy()
 
     def send_forces(self, results: Sequence[Result]) -> None:
         """Answer ``GETFORCE``: numbers into the segments, then ``FORCEREADY`` and the extras on the socket.

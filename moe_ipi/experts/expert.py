@@ -1,19 +1,15 @@
-"""What an expert is: a strictly local energy model that sees one star of edges per atom."""
+"""What an expert is: a strictly local energy model that sees the edges of one atom at a time."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from moe_ipi.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class Stars:
+class Environments:
     """The environments of C atoms (centres), possibly of several frames, as E edges.
 
     Attributes:
@@ -42,7 +38,7 @@ class Expert(ABC):
     cutoff: float
 
     @abstractmethod
-    def evaluate(self, stars: Stars) -> tuple[FloatArray, FloatArray]:
+    def evaluate(self, environments: Environments) -> tuple[FloatArray, FloatArray]:
         """Energies of the centres and their derivatives.
 
         Returns:

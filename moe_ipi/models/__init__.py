@@ -39,7 +39,8 @@ def find_config(name: str | Path) -> Path:
         ConfigError: it is neither.
     """
     path = Path(name)
-    if path.exists():
+    # A folder is no config: one that happens to be called like a pair does not hide the pair.
+    if path.is_file():
         return path
     if str(name) in available():
         return pretrained(str(name))

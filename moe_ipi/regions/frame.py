@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_ipi.neighbors import Pairs, full_list
+from moe_ipi.neighbors import Edges, full_list
 from moe_ipi.regions import kernels
+from moe_ipi.typing import FloatArray, Periodicity
 
 #: A.  Atoms this close to a bound (of a slab, a box, the radius, a cutoff) count as inside: rounding, as wrapping or
 #: another choice of lattice vectors brings about, must not decide.
@@ -29,23 +30,24 @@ class Frame:
     """
 
     species: NDArray[np.str_]
-    positions: NDArray[np.float64]
-    cell: NDArray[np.float64]
-    pbc: tuple[bool, bool, bool]
+    positions: FloatArray
+    cell: FloatArray
+    pbc: Periodicity
     reach: float
 
     @cached_property
-    def pairs(self) -> Pairs:
-        """All pairs within ``reach`` and the tolerance; built when first needed."""
+    def edges(self) -> Edges:
+        """All edges within ``reach`` and the tolerance; built when first needed."""
         return full_list(self.positions, self.cell, self.pbc, self.reach + TOLERANCE)
 
     @cached_property
-    def squares(self) -> NDArray[np.float64]:
-        """(P,) squared distances (A^2) of ``pairs``."""
-        pairs = self.pairs
-        return kernels.squared_distances(self.positions, self.cell, pairs.centers, pairs.neighbors, pairs.shifts)
+    def squares(self) -> FloatArray:
+        """(P,) squared lengths (A^2) of ``edges``."""
+        edges = self.edges
+        return kernels.squared_distances(self.positions, self.cell, edges.centers, edges.neighbors, edges.shifts)
 
     @cached_property
-    def lattice(self) -> NDArray[np.float64]:
+    def lattice(self) -> FloatArray:
         """(k, 3) the periodic lattice vectors, k = 0 to 3."""
-        return self.cell[np.array(self.pbc)]
+        vectors: FloatArray = self.cell[np.array(self.pbc)]
+        return vectors

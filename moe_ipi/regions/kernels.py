@@ -1,15 +1,11 @@
-"""Loops over pairs and lattice images, compiled by numba."""
+"""Loops over edges and lattice images, compiled by numba."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from moe_ipi.jit import jit
-
-BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from moe_ipi.typing import BoolArray, FloatArray, IntArray
 
 
 @jit()
@@ -33,7 +29,7 @@ def squared_distances(
 
 @jit()
 def grow(seeds: BoolArray, centers: IntArray, neighbors: IntArray, squares: FloatArray, reach: float) -> BoolArray:
-    """(N,) the seeds and every atom that has a pair with a seed of at most ``reach`` (A)."""
+    """(N,) the seeds and every atom that has an edge from a seed of at most ``reach`` (A)."""
     grown = seeds.copy()
     for p in range(len(centers)):
         if seeds[centers[p]] and squares[p] <= reach * reach:
@@ -68,7 +64,7 @@ def centrosymmetry(
     Sum of the ``number / 2`` smallest abs(v + w)^2 over the pairs v, w of vectors to the nearest ``number`` chosen
     neighbours.  There is none with fewer neighbours, or where the next one is as near as the last of these, to within
     ``tie`` (A): the order of the atoms must not decide among them, and to admit all of them would pair the outer ones
-    with each other and so hide a missing inner one.  Pairs must be sorted by centre.
+    with each other and so hide a missing inner one.  Edges must be sorted by centre.
     """
     values = np.zeros(len(chosen))
     start = 0

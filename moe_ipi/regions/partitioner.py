@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from moe_ipi.config import AgreementRule, CentrosymmetryRule, CoordinationRule, IndicesRule, RegionsConfig
 from moe_ipi.errors import ConfigError, StructureError
-from moe_ipi.neighbors import checked_structure
+from moe_ipi.frames import PERIODIC, Frames, checked_frames
 from moe_ipi.regions import kernels
 from moe_ipi.regions.frame import TOLERANCE, Frame
 from moe_ipi.regions.rules import coordination_counts, coordination_seeds, indices_seeds, seeds
-
-BoolArray = NDArray[np.bool_]
+from moe_ipi.typing import BoolArray, FloatArray, IntArray
 
 
 class Partitioner:
@@ -39,7 +38,9 @@ class Partitioner:
         self._species = np.array(self.species, dtype=np.str_)
         cutoffs = [rule.cutoff for rule in regions.rules if isinstance(rule, (CoordinationRule, CentrosymmetryRule))]
         self._reach = max([regions.outer, *cutoffs])
-        nowhere = Frame(self._species, np.zeros((len(self.species), 3)), np.zeros((3, 3)), (False,) * 3, self._reach)
+        nowhere = Frame(
+            self._species, np.zeros((len(self.species), 3)), np.zeros((3, 3)), (False, False, False), self._reach
+        )
         for number, rule in enumerate(regions.rules):
             if isinstance(rule, IndicesRule):
                 indices_seeds(rule, nowhere, f"regions.rules.{number}")
@@ -48,7 +49,7 @@ class Partitioner:
         self,
         positions: ArrayLike,
         cells: ArrayLike,
-        pbc: ArrayLike = (True, True, True),
+        pbc: ArrayLike = PERIODIC,
         *,
         disagreement: ArrayLike | None = None,
         previous: BoolArray | None = None,
@@ -74,15 +75,42 @@ class Partitioner:
             ConfigError: a slab or box that cannot be told in this cell (the message names the rule), or a rule of type
                 ``agreement`` without ``disagreement``.
         """
+        return self.assign_frames(
+            self._checked(positions, cells, pbc),
+            disagreement=disagreement,
+            previous=previous,
+            coordination=coordination,
+        )
+
+    def assign_frames(
+        self,
+        frames: Frames,
+        *,
+        disagreement: ArrayLike | None = None,
+        previous: BoolArray | None = None,
+        coordination: Mapping[int, ArrayLike] | None = None,
+    ) -> BoolArray:
+        """:meth:`assign` for structures that were checked.
+
+        Raises:
+            StructureError: they have another number of atoms.
+        """
+        if frames.positions.shape[1] != len(self.species):
+            raise StructureError(
+                f"the rules are for {len(self.species)} atoms, and the structure has {frames.positions.shape[1]}"
+            )
         assignment = np.zeros(len(self.species), bool)
-        frames = 0
-        for frame in self._frames(positions, cells, pbc):
-            counts = {rule: np.asarray(values)[frames] for rule, values in (coordination or {}).items()}
-            frames += 1
+        for k, frame in enumerate(self._frames(frames)):
+            counts = {rule: np.asarray(values)[k] for rule, values in (coordination or {}).items()}
             chosen = self._seeds(frame, counts)
             assignment |= self._grown(chosen, frame, self.regions.inner)
             if previous is not None and self.regions.outer > self.regions.inner:
                 assignment |= previous & self._grown(chosen, frame, self.regions.outer)
+        return assignment | self._disagreeing(disagreement, len(frames))
+
+    def _disagreeing(self, disagreement: ArrayLike | None, frames: int) -> BoolArray:
+        """(N,) atoms on which the experts disagree by more than an ``agreement`` rule allows, in any frame."""
+        chosen = np.zeros(len(self.species), bool)
         for number, rule in enumerate(self.regions.rules):
             if isinstance(rule, AgreementRule):
                 if disagreement is None:
@@ -97,37 +125,36 @@ class Partitioner:
                 # Whatever is not a number compares as small, and would make the atom bulk.
                 if not np.isfinite(values).all():
                     raise StructureError("the disagreement of the experts is not finite for every atom")
-                assignment |= (np.abs(values) > rule.tolerance).any(axis=0)
-        return assignment
+                chosen |= (np.abs(values) > rule.tolerance).any(axis=0)
+        return chosen
 
-    def coordination(
-        self, rules: Sequence[int], positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike
-    ) -> NDArray[np.int64]:
+    def coordination(self, rules: Sequence[int], positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike) -> IntArray:
         """(len(rules), B, N) numbers of neighbours by coordination rules; other arguments as for :meth:`assign`."""
+        chosen = [rule for rule in map(self.regions.rules.__getitem__, rules) if isinstance(rule, CoordinationRule)]
         counts = [
-            [coordination_counts(self.regions.rules[rule], frame) for rule in rules]
-            for frame in self._frames(positions, cells, pbc)
+            [coordination_counts(rule, frame) for rule in chosen]
+            for frame in self._frames(self._checked(positions, cells, pbc))
         ]
         return np.array(counts, np.int64).swapaxes(0, 1)
 
-    def _frames(self, positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike) -> Iterator[Frame]:
-        """One frame after the other, so that only one list of pairs is kept at a time."""
-        positions, cells = np.asarray(positions, dtype=np.float64), np.asarray(cells, dtype=np.float64)
-        count = len(self.species)
-        if positions.ndim not in (2, 3) or positions.shape[-2:] != (count, 3):
-            raise StructureError(f"positions must have the shape (B, {count}, 3), not {positions.shape}")
-        if positions.ndim == 2:
-            positions = positions[np.newaxis]
-        if cells.shape not in ((3, 3), (len(positions), 3, 3)):
-            raise StructureError(f"cells must have the shape ({len(positions)}, 3, 3), not {cells.shape}")
-        cells = np.broadcast_to(cells, (len(positions), 3, 3))
-        for r, cell in zip(positions, cells, strict=True):
-            yield Frame(self._species, *checked_structure(r, cell, pbc), self._reach)
+    def _checked(self, positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike) -> Frames:
+        """One structure is a batch of one, and one cell serves all."""
+        r, h = np.asarray(positions, dtype=np.float64), np.asarray(cells, dtype=np.float64)
+        if r.ndim == 2:
+            r = r[np.newaxis]
+        if h.shape == (3, 3):
+            h = np.broadcast_to(h, (len(r), 3, 3))
+        return checked_frames(r, h, pbc, natoms=len(self.species))
 
-    def _seeds(self, frame: Frame, counts: Mapping[int, NDArray[np.float64]]) -> BoolArray:
+    def _frames(self, frames: Frames) -> Iterator[Frame]:
+        """One frame after the other, so that only one list of edges is kept at a time."""
+        for positions, cell in frames:
+            yield Frame(self._species, positions, cell, frames.pbc, self._reach)
+
+    def _seeds(self, frame: Frame, counts: Mapping[int, FloatArray]) -> BoolArray:
         chosen = np.zeros(len(self.species), bool)
         for number, rule in enumerate(self.regions.rules):
-            if number in counts:
+            if isinstance(rule, CoordinationRule) and number in counts:
                 chosen |= coordination_seeds(rule, frame, counts[number])
             else:
                 chosen |= seeds(rule, frame, f"regions.rules.{number}")
@@ -136,5 +163,5 @@ class Partitioner:
     def _grown(self, chosen: BoolArray, frame: Frame, radius: float) -> BoolArray:
         if radius == 0.0 or not chosen.any() or chosen.all():
             return chosen
-        pairs = frame.pairs
-        return kernels.grow(chosen, pairs.centers, pairs.neighbors, frame.squares, radius + TOLERANCE)
+        edges = frame.edges
+        return kernels.grow(chosen, edges.centers, edges.neighbors, frame.squares, radius + TOLERANCE)

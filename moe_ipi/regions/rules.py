@@ -12,6 +12,7 @@ import numpy as np
 from ase.geometry import minkowski_reduce
 from numpy.typing import NDArray
 
+from moe_ipi.cell import completed_cell
 from moe_ipi.config import (
     AgreementRule,
     BoxRule,
@@ -23,13 +24,10 @@ from moe_ipi.config import (
     SpeciesRule,
 )
 from moe_ipi.errors import ConfigError
-from moe_ipi.neighbors import completed_cell
 from moe_ipi.regions import kernels
 from moe_ipi.regions.frame import TOLERANCE, Frame
 from moe_ipi.regions.period import common_period
-
-BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float64]
+from moe_ipi.typing import BoolArray, FloatArray
 
 #: More images of one atom than this to look for inside a box mean a mistake; trying them would take for ever.
 _MOST_IMAGES = 1_000_000
@@ -169,8 +167,8 @@ def coordination_counts(rule: CoordinationRule, frame: Frame) -> NDArray[np.int6
     chosen = np.isin(frame.species, rule.species)
     if not chosen.any():
         return np.zeros(len(chosen), np.int64)
-    pairs = frame.pairs
-    return kernels.coordination(chosen, pairs.centers, pairs.neighbors, frame.squares, rule.cutoff + TOLERANCE)
+    edges = frame.edges
+    return kernels.coordination(chosen, edges.centers, edges.neighbors, frame.squares, rule.cutoff + TOLERANCE)
 
 
 def centrosymmetry_seeds(rule: CentrosymmetryRule, frame: Frame) -> BoolArray:
@@ -183,10 +181,10 @@ def centrosymmetry_seeds(rule: CentrosymmetryRule, frame: Frame) -> BoolArray:
     chosen = np.isin(frame.species, rule.species)
     if not chosen.any():
         return chosen
-    pairs = frame.pairs
+    edges = frame.edges
     # Lattice vectors of directions that are not periodic may hold anything.
     cell = np.where(np.array(frame.pbc)[:, None], frame.cell, 0.0)
-    vectors = pairs.vectors(frame.positions, cell)
+    vectors = edges.vectors(frame.positions, cell)
     reach = rule.cutoff + TOLERANCE
-    values = kernels.centrosymmetry(chosen, pairs.centers, pairs.neighbors, vectors, reach, rule.neighbors, TOLERANCE)
+    values = kernels.centrosymmetry(chosen, edges.centers, edges.neighbors, vectors, reach, rule.neighbors, TOLERANCE)
     return chosen & (values > rule.above)

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from moe_ipi.config import CoordinationRule, RegionsConfig
 from moe_ipi.errors import StructureError
 from moe_ipi.regions.partitioner import Partitioner
-
-BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
+from moe_ipi.typing import BoolArray, IntArray
 
 
 class Tracker:
@@ -92,7 +90,7 @@ class Tracker:
             StructureError, ConfigError: see :meth:`Partitioner.assign`.
         """
         averages = {}
-        frames = len(positions) if np.ndim(positions) == 3 else 1
+        frames = np.shape(positions)[0] if np.ndim(positions) == 3 else 1
         # A run may be continued with the centroid instead of the beads: then these samples are of other frames.
         if self._sums is not None and self._sums.shape[1] == frames:
             averages = dict(zip(self._averaged, self._sums / self._samples, strict=True))
@@ -129,8 +127,10 @@ class Tracker:
                 age = _whole(state["age"], 1)
                 sums = None if state["sums"] is None else _whole(state["sums"], 3)
                 samples, counted = int(_whole(state["samples"], 0)), state["counted"]
-            except (KeyError, ValueError, TypeError, OverflowError):
-                raise StructureError("the memory of the regions is damaged: continue from another checkpoint") from None
+            except (KeyError, ValueError, TypeError, OverflowError) as error:
+                raise StructureError(
+                    "the memory of the regions is damaged: continue from another checkpoint"
+                ) from error
         arrays = (assignment, age) if sums is None else (assignment, age, sums)
         for array in arrays:
             if array.shape[-1] != natoms:

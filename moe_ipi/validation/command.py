@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ase import Atoms
-from ase.calculators.calculator import Calculator
-from ase.io import read
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from moe_ipi.config import Config, load_config
-from moe_ipi.errors import ConfigError, MoEError, StructureError
 from moe_ipi.models import find_config
-from moe_ipi.regions.partitioner import Partitioner
-from moe_ipi.structure import read_template
+from moe_ipi.validation.inputs import (
+    load_pair,
+    other_pair,
+    read_labels,
+    reference_calculator,
+    structure_to_simulate,
+)
 from moe_ipi.validation.report import OtherPair, collect, require_jinja, short, write_report
 from moe_ipi.validation.result import Check
 from moe_ipi.validation.run import COMPARED, chosen_checks, run_checks
 from moe_ipi.validation.subject import Subject
 
 
-def run_validate(
-    config: str,
-    *,
-    structure: Path | None = None,
-    labels: Path | None = None,
-    output: Path = Path("validation"),
-    only: str | None = None,
-    skip: str | None = None,
-    compare: list[str] | None = None,
-    reference: bool = False,
-    quick: bool = False,
-    device: str | None = None,
-    compile: bool | None = None,
-    console: Console | None = None,
-) -> bool:
-    """Measure a pair and write the report.
+@dataclass(frozen=True)
+class Options:
+    """What to measure and how.
 
-    Args:
-        config: a ``moe.toml``, or the name of a shipped pair.
+    Attributes:
         structure: atoms like those that will be simulated; default: the config's template, else a labelled frame.
         labels: extxyz file with energies (eV) and forces (eV/A); default: ``validation.labels``.
         output: folder of ``report.html`` and ``report.json``.
         only, skip: keys of checks, separated by commas.
         compare: other pairs as ``LABEL=CONFIG``, measured in how well their experts agree.
-        reference: also measure the teacher of the shipped pair, SevenNet-l3i5.
+        reference: the model that made the labels is measured, too, see
+            :func:`moe_ipi.validation.inputs.reference_calculator`.
         quick: small cells and short runs.
         device, compile: override the config's ``[compute]``.
+    """
+
+    structure: Path | None = None
+    labels: Path | None = None
+    output: Path = Path("validation")
+    only: str | None = None
+    skip: str | None = None
+    compare: Sequence[str] = ()
+    reference: str | None = None
+    quick: bool = False
+    device: str | None = None
+    compile: bool | None = None
+
+
+def run_validate(config: str | Path, options: Options | None = None, console: Console | None = None) -> bool:
+    """Measure a pair and write the report.
+
+    Args:
+        config: a ``moe.toml``, or the name of a shipped pair.
+        options: see there.
+        console: where progress and summary are shown.
 
     Returns:
         Whether no check failed.  Ctrl-C ends the measuring; what was measured is reported, and counts as failed.
@@ -56,16 +67,17 @@ def run_validate(
     Raises:
         MoEError: something that was given cannot be used; nothing is written then.
     """
+    options = options or Options()
     console = console or Console()
-    keys = chosen_checks(only, skip)
+    keys = chosen_checks(options.only, options.skip)
     require_jinja()
     path = find_config(config)
-    chosen = _load(path, device, compile)
-    others = [_other(text, device, compile) for text in compare or ()]
-    frames = _read_labels(labels or (chosen.validation.labels if chosen.validation else None))
-    atoms = _structure(chosen, structure, frames)
-    teacher = _teacher() if reference else None
-    subject = Subject(chosen, atoms, frames, reference=teacher, quick=quick)
+    chosen = load_pair(path, options.device, options.compile)
+    others = [other_pair(text, options.device, options.compile) for text in options.compare]
+    frames = read_labels(options.labels or (chosen.validation.labels if chosen.validation else None))
+    atoms = structure_to_simulate(chosen, options.structure, frames)
+    reference = reference_calculator(options.reference) if options.reference else None
+    subject = Subject(chosen, atoms, frames, reference=reference, quick=options.quick)
     subject.potential.with_species(atoms.get_chemical_symbols())  # whatever is wrong with the models is said now
     checks: list[Check] = []
     compared: list[OtherPair] = []
@@ -74,7 +86,7 @@ def run_validate(
     with _progress(console) as progress:
         task = progress.add_task("", total=len(keys) + len(others) * len(in_common))
 
-        def titled(names, prefix=""):
+        def titled(names: Iterable[str], prefix: str = "") -> Iterator[str]:
             for name in names:
                 progress.update(task, description=f"{prefix}{name}")
                 yield name
@@ -84,7 +96,7 @@ def run_validate(
             for check in run_checks(subject, titled(keys)):
                 checks.append(check)
             for label, other in others:
-                second = Subject(other, atoms, [], quick=quick)
+                second = Subject(other, atoms, [], quick=options.quick)
                 compared.append(OtherPair(label, []))
                 for check in run_checks(second, titled(in_common, f"{label}: ")):
                     compared[-1].checks.append(check)
@@ -94,7 +106,7 @@ def run_validate(
     data = collect(name, subject, checks, compared)
     if interrupted:
         data["passed"] = False
-    html, numbers = write_report(output, data, checks, subject)
+    html, numbers = write_report(options.output, data, checks, subject)
     _summarise(console, checks, data)
     if interrupted:
         console.print("[red]interrupted: the report holds the checks that were finished[/]")
@@ -102,66 +114,17 @@ def run_validate(
     return bool(data["passed"])
 
 
-def _load(path: Path, device: str | None, compile: bool | None) -> Config:
-    config = load_config(path)
-    given = {key: value for key, value in (("device", device), ("compile", compile)) if value is not None}
-    return config.model_copy(update={"compute": config.compute.model_copy(update=given)})
-
-
-def _other(text: str, device: str | None, compile: bool | None) -> tuple[str, Config]:
-    label, separator, path = text.partition("=")
-    if not (label and separator and path):
-        raise ConfigError(f"--compare needs LABEL=CONFIG, not '{text}'")
-    return label, _load(find_config(path), device, compile)
-
-
-def _read_labels(path: Path | None) -> list[Atoms]:
-    if path is None:
-        return []
-    try:
-        frames = read(path, index=":")
-        for frame in frames:
-            frame.get_potential_energy(), frame.get_forces()
-    except OSError as error:
-        raise StructureError(f"cannot read the labels '{path}': {error.strerror or error}") from None
-    except Exception as error:
-        raise StructureError(
-            f"the labels '{path}' cannot be used: {' '.join(str(error).split())}; "
-            "give an extxyz file whose frames have energy and forces"
-        ) from None
-    return frames
-
-
-def _structure(config: Config, path: Path | None, frames: list[Atoms]) -> Atoms:
-    path = path or config.template
-    if path is not None:
-        return read_template(path)
-    for frame in frames:
-        if config.regions.needs_disagreement:
-            return frame.copy()
-        partitioner = Partitioner(config.regions, frame.get_chemical_symbols())
-        if partitioner.assign(frame.positions, frame.cell.array, frame.pbc).any():
-            return frame.copy()
-    raise ConfigError("no structure is known to be simulated; give --structure FILE, or 'template' in the config")
-
-
-def _teacher() -> Calculator:
-    try:
-        from sevenn.calculator import SevenNetCalculator
-    except ImportError:
-        raise MoEError("--reference needs SevenNet; pip install --no-deps sevenn (see training/pt_co)") from None
-    return SevenNetCalculator("7net-l3i5", device="cpu")
-
-
 def _progress(console: Console) -> Progress:
     columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True)
 
 
-def _summarise(console: Console, checks: list[Check], data: dict) -> None:
+def _summarise(console: Console, checks: list[Check], data: dict[str, Any]) -> None:
     table = Table()
-    for column, justify in (("check", "left"), ("quantity", "left"), ("value", "right"), ("tolerance", "right")):
-        table.add_column(column, justify=justify)
+    table.add_column("check")
+    table.add_column("quantity")
+    table.add_column("value", justify="right")
+    table.add_column("tolerance", justify="right")
     table.add_column("")
     verdicts = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "[dim]info[/]"}
     for check in checks:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
+from moe_ipi.frames import checked_assignment, frames_of
 from moe_ipi.potential import MoEPotential
+from moe_ipi.typing import BoolArray
 
 
 class ForceMixing(Calculator):
@@ -24,22 +27,28 @@ class ForceMixing(Calculator):
         assignment: (N,) bool, True for atoms of the complex expert.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]  # type: ignore[misc]
 
-    def __init__(self, potential: MoEPotential, assignment: np.ndarray) -> None:
-        super().__init__()
+    def __init__(self, potential: MoEPotential, assignment: BoolArray) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self._potential = potential
-        self._assignment = np.asarray(assignment, bool)
+        self._assignment = checked_assignment(assignment)
 
-    def calculate(self, atoms: Atoms | None = None, properties=("energy",), system_changes=all_changes) -> None:
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
         """Compute energy (eV) and forces (eV/A); called by ASE."""
-        super().calculate(atoms, properties, system_changes)
-        mask, arguments = self._assignment, (self.atoms.positions[None], self.atoms.cell.array[None])
-        outs = [
-            self._potential.evaluate(*arguments, np.full(len(mask), value), self.atoms.pbc) for value in (True, False)
-        ]
-        energies = np.where(mask, outs[0].atom_energies[0], outs[1].atom_energies[0])
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        structure = self.atoms
+        assert isinstance(structure, Atoms)
+        frames, mask = frames_of(structure), self._assignment
+        complex = self._potential.evaluate_frames(frames, hamiltonian="complex")
+        bulk = self._potential.evaluate_frames(frames, hamiltonian="bulk")
+        energies = np.where(mask, complex.atom_energies[0], bulk.atom_energies[0])
         self.results = {
             "energy": float(energies.sum()),
-            "forces": np.where(mask[:, None], outs[0].forces[0], outs[1].forces[0]),
+            "forces": np.where(mask[:, None], complex.forces[0], bulk.forces[0]),
         }

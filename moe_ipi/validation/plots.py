@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import matplotlib
 
@@ -10,7 +11,7 @@ from moe_ipi.validation.result import Plot
 
 #: Okabe and Ito's palette: told apart by colour-blind readers too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999", "#F0E442")
-_STYLES = {
+_STYLES: dict[str, dict[str, Any]] = {
     "line": {"linestyle": "-"},
     "points": {"linestyle": "", "marker": ".", "markersize": 3, "alpha": 0.5},
     "both": {"linestyle": "-", "marker": "o", "markersize": 4},

@@ -15,7 +15,7 @@ from typing import Any
 
 from moe_ipi.config import ModelExpert
 from moe_ipi.errors import MoEError
-from moe_ipi.report.picture import draw_assignment
+from moe_ipi.picture import draw_assignment
 from moe_ipi.validation.plots import svg
 from moe_ipi.validation.result import Check
 from moe_ipi.validation.subject import Subject
@@ -57,7 +57,8 @@ def collect(name: str, subject: Subject, checks: list[Check], others: list[Other
         "compare": [{"label": o.label, "checks": [c.as_dict() for c in o.checks]} for o in others],
     }
     data["comparison"] = _comparison(data)
-    return _finite(data)
+    plain: dict[str, Any] = _finite(data)
+    return plain
 
 
 def _comparison(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -95,7 +96,7 @@ def write_report(directory: Path, data: dict[str, Any], checks: list[Check], sub
             partial.write_text(content, encoding="utf-8")
             partial.replace(path)
     except OSError as error:
-        raise MoEError(f"cannot write the report into '{directory}': {error.strerror}; choose another -o") from None
+        raise MoEError(f"cannot write the report into '{directory}': {error.strerror}; choose another -o") from error
     return paths
 
 
@@ -107,8 +108,8 @@ def require_jinja() -> None:
     """
     try:
         import jinja2  # noqa: F401
-    except ImportError:
-        raise MoEError("the report needs jinja2; pip install 'moe-ipi[validation]'") from None
+    except ImportError as error:
+        raise MoEError("the report needs jinja2; pip install 'moe-ipi[validation]'") from error
 
 
 def _html(data: dict[str, Any], checks: list[Check], subject: Subject) -> str:
@@ -132,10 +133,8 @@ def short(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-def _picture(subject: Subject) -> str | None:
-    """The structure coloured by expert, PNG in base64; None if its regions need the experts."""
-    if subject.config.regions.needs_disagreement:
-        return None
+def _picture(subject: Subject) -> str:
+    """The structure coloured by expert, PNG in base64."""
     mask = subject.assignment(subject.structure)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "structure.png"

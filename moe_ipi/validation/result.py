@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 #: One value in a table; ``None`` is an empty place.
 Cell = str | float | int | None
+Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)

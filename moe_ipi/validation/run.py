@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator
 
-from moe_ipi.errors import ConfigError
+from moe_ipi.errors import ConfigError, interruption
+from moe_ipi.validation.checks import CHECKS
 from moe_ipi.validation.result import Check
 from moe_ipi.validation.subject import Subject
 
-#: The checks in their order, and the module of each, which has a function ``check(subject)``.
-CHECKS = {
-    "parity": "parity",
-    "eos": "crystal",
-    "elastic": "elastic",
-    "interface": "seam",
-    "defects": "defects",
-    "phonons": "phonons",
-    "drift": "dynamics",
-    "cost": "cost",
-}
 #: What another pair is compared in: how well its experts agree.
 COMPARED = ("eos", "elastic", "interface")
 
@@ -42,7 +31,9 @@ def chosen_checks(only: str | None, skip: str | None) -> list[str]:
     return chosen
 
 
-def run_checks(subject: Subject, keys: Iterable[str], done: Callable[[Check], None] = lambda check: None):
+def run_checks(
+    subject: Subject, keys: Iterable[str], done: Callable[[Check], None] = lambda check: None
+) -> Iterator[Check]:
     """Make checks one after the other, as an iterator over their results.
 
     Args:
@@ -52,8 +43,10 @@ def run_checks(subject: Subject, keys: Iterable[str], done: Callable[[Check], No
     for key in keys:
         start = time.perf_counter()
         try:
-            result = import_module(f"moe_ipi.validation.{CHECKS[key]}").check(subject)
+            result = CHECKS[key](subject)
         except Exception as error:
+            if (stop := interruption(error)) is not None:
+                raise stop from None
             text = " ".join(str(error).split()) or "no message"
             result = Check(key, key.capitalize(), "", error=f"{type(error).__name__}: {text}")
         result.seconds = time.perf_counter() - start

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
 
+from moe_ipi.assignment import assignment_by_rules
 from moe_ipi.calculator import MoECalculator
 from moe_ipi.config import Config
+from moe_ipi.frames import frames_of
 from moe_ipi.potential import MoEPotential
+from moe_ipi.properties.equation_of_state import EquationOfStateFit, equation_of_state
 from moe_ipi.regions.partitioner import Partitioner
-from moe_ipi.validation.strains import EquationOfStateFit, equation_of_state
+from moe_ipi.typing import BoolArray
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Subject:
     def crystal(self, a: float | None = None, *, cubic: bool = True) -> Atoms:
         """The reference crystal: ``config.validation``'s element and lattice with lattice parameter ``a`` (A)."""
         wanted = self.config.validation
+        assert wanted is not None, "checks of the crystal are skipped without [validation]"
         return bulk(wanted.element, wanted.lattice, a=a or wanted.lattice_parameter, cubic=cubic)
 
     def fit(self, name: str) -> EquationOfStateFit:
@@ -54,12 +57,11 @@ class Subject:
             self._fits[name] = equation_of_state(self.crystal(), self.calculator(name))
         return self._fits[name]
 
-    def assignment(self, atoms: Atoms) -> np.ndarray:
+    def assignment(self, atoms: Atoms) -> BoolArray:
         """(N,) bool: the assignment of the config's rules, True for atoms of the complex expert."""
-        species, regions = atoms.get_chemical_symbols(), self.config.regions
-        place = (atoms.positions[None], atoms.cell.array[None], atoms.pbc)
-        disagreement = self.potential.with_species(species).disagreement(*place) if regions.needs_disagreement else None
-        return Partitioner(regions, species).assign(*place, disagreement=disagreement)
+        species = atoms.get_chemical_symbols()
+        partitioner = Partitioner(self.config.regions, species)
+        return assignment_by_rules(partitioner, self.potential.with_species(species), frames_of(atoms))
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -69,23 +71,12 @@ class Subject:
     def calculator(self, name: str) -> Calculator:
         """One expert (``complex`` or ``bulk``) on every atom of whatever it is given, or the ``reference``."""
         if name == "reference":
+            assert self.reference is not None
             return self.reference
-        return _OneExpert(self, name == "complex")
+        return MoECalculator(self.potential, hamiltonian="complex" if name == "complex" else "bulk")
 
-    def pair(self, assignment: np.ndarray) -> MoECalculator:
+    def mixed(self, assignment: BoolArray) -> MoECalculator:
         """A calculator with the given assignment (N,) of experts to atoms."""
-        calculator = MoECalculator(self.config)
-        calculator._potential = self.potential
+        calculator = MoECalculator(self.potential)
         calculator.set_assignment(assignment)
         return calculator
-
-
-class _OneExpert(MoECalculator):
-    def __init__(self, subject: Subject, is_complex: bool) -> None:
-        super().__init__(subject.config)
-        self._potential = subject.potential
-        self._is_complex = is_complex
-
-    def calculate(self, atoms=None, properties=("energy",), system_changes=()) -> None:
-        self.set_assignment(np.full(len(atoms), self._is_complex))
-        super().calculate(atoms, properties, system_changes)

@@ -9,11 +9,12 @@ from nequip.data.ase import from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
 from nequip.utils.global_state import set_global_state
 
-from moe_ipi.cotraining.edges import Graph, StarModel
+from moe_ipi.cotraining.edges import EdgeModel, Graph
 from moe_ipi.cotraining.terms import seam_forces
-from moe_ipi.experts.nequip_model import expert_from_module
+from moe_ipi.experts.nequip.expert import expert_from_module
 from moe_ipi.potential import MoEPotential
-from tests.tiny_models import TYPE_NAMES, allegro, co_on_pt
+from tests.helpers.structures import co_on_pt
+from tests.helpers.tiny_models import TYPE_NAMES, allegro
 
 
 def batch(*frames, cutoff=4.0):
@@ -35,7 +36,7 @@ def test_equal_to_the_models_own_forces_and_stresses(frames, cutoff):
     model = allegro(3)
     own = model(batch(*frames))
     graph = Graph.from_data(batch(*frames, cutoff=cutoff))
-    energies, gradients = StarModel(model, compile=False)(graph)
+    energies, gradients = EdgeModel(model, compile=False)(graph)
     torch.testing.assert_close(energies, own[Keys.PER_ATOM_ENERGY_KEY].view(-1))
     torch.testing.assert_close(graph.per_frame(energies), own[Keys.TOTAL_ENERGY_KEY].view(-1))
     torch.testing.assert_close(graph.forces(gradients), own[Keys.FORCE_KEY], atol=1e-10, rtol=1e-8)
@@ -45,7 +46,7 @@ def test_equal_to_the_models_own_forces_and_stresses(frames, cutoff):
 def test_gradients_reach_the_parameters(frames):
     model = allegro(3)
     graph = Graph.from_data(batch(*frames))
-    _, gradients = StarModel(model, compile=False)(graph)
+    _, gradients = EdgeModel(model, compile=False)(graph)
     graph.forces(gradients).square().sum().backward()
     norms = [p.grad.norm().item() for p in model.parameters() if p.requires_grad]
     assert all(np.isfinite(norms)) and sum(n > 0 for n in norms) >= len(norms) - 1
@@ -55,8 +56,8 @@ def test_mixtures_equal_the_potential(frames):
     complex, bulk_model = allegro(3), allegro(4, cutoff=3.5)
     graph = Graph.from_data(batch(frames[0]))
     mask = np.random.default_rng(0).random(len(frames[0])) < 0.5
-    e_c, g_c = StarModel(complex, compile=False)(graph)
-    e_b, g_b = StarModel(bulk_model, compile=False)(graph)
+    e_c, g_c = EdgeModel(complex, compile=False)(graph)
+    e_b, g_b = EdgeModel(bulk_model, compile=False)(graph)
     a = torch.from_numpy(mask)
     gradients = torch.where(a[graph.center].unsqueeze(1), g_c, g_b)
     potential = MoEPotential(
@@ -75,7 +76,7 @@ def test_seam_force_is_the_spurious_force_at_a_plane():
     atoms = bulk("Pt", a=3.977, cubic=True).repeat((4, 2, 2))
     atoms.rattle(0.05, seed=3)
     graph = Graph.from_data(batch(atoms, cutoff=3.0))
-    difference = StarModel(complex, compile=False)(graph)[1] - StarModel(bulk_model, compile=False)(graph)[1]
+    difference = EdgeModel(complex, compile=False)(graph)[1] - EdgeModel(bulk_model, compile=False)(graph)[1]
     rng = torch.Generator().manual_seed(7)
     found = seam_forces(graph, difference, rng).detach().numpy()
     # The same draw again, atom by atom.

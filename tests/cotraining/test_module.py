@@ -9,7 +9,8 @@ from moe_ipi.cotraining import AssignmentTransform, CoTrainingModule
 from moe_ipi.cotraining.terms import AGREEMENT_TERMS, CRYSTAL_TERMS, TERMS, term_key
 from moe_ipi.errors import ConfigError, ModelError
 from tests.cotraining.test_edges import batch
-from tests.tiny_models import TYPE_NAMES, co_on_pt
+from tests.helpers.structures import co_on_pt
+from tests.helpers.tiny_models import TYPE_NAMES
 
 CELLS = {
     "_target_": "moe_ipi.cotraining.UnlabelledCells",
@@ -22,7 +23,7 @@ CELLS = {
 
 
 def config(seed, **extra):
-    return {"_target_": "tests.tiny_models.allegro", "seed": seed, **extra}
+    return {"_target_": "tests.helpers.tiny_models.allegro", "seed": seed, **extra}
 
 
 def module(**extra):
@@ -116,7 +117,7 @@ def test_checkpoints_hold_every_parameter_once(data):
     pair(data)
     names = [k for k in pair.state_dict() if k.startswith("model.")]
     assert {k.split(".")[1] for k in names} == {"complex", "bulk"}
-    assert not [k for k in pair.state_dict() if "_stars" in k]
+    assert not [k for k in pair.state_dict() if "_edge_models" in k]
 
 
 def test_refusals(data):

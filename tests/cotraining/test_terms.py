@@ -10,14 +10,15 @@ from nequip.data import AtomicDataDict as Keys
 
 from moe_ipi.cotraining.assignment import ASSIGNMENT_KEY, AssignmentTransform
 from moe_ipi.cotraining.crystals import UnlabelledCells
-from moe_ipi.cotraining.edges import Graph, StarModel
+from moe_ipi.cotraining.edges import EdgeModel, Graph
 from moe_ipi.cotraining.experts import two_experts
 from moe_ipi.cotraining.loss import CoTrainingLoss, CoTrainingMetrics
 from moe_ipi.cotraining.terms import PairOutput, agreement_terms, crystal_terms, labelled_terms, random_balls, term_key
 from moe_ipi.errors import ConfigError, ModelError
 from moe_ipi.regions.partitioner import Partitioner
 from tests.cotraining.test_edges import batch
-from tests.tiny_models import TYPE_NAMES, allegro, co_on_pt
+from tests.helpers.structures import co_on_pt
+from tests.helpers.tiny_models import TYPE_NAMES, allegro
 
 REGIONS = {"radius": 3.0, "rules": [{"type": "species", "species": ["C", "O"]}]}
 
@@ -29,7 +30,7 @@ def scene():
     crystal.rattle(0.1, seed=4)
     data = batch(slab, crystal)
     graph = Graph.from_data(data)
-    experts = (StarModel(allegro(3), compile=False), StarModel(allegro(4, cutoff=3.5), compile=False))
+    experts = (EdgeModel(allegro(3), compile=False), EdgeModel(allegro(4, cutoff=3.5), compile=False))
     out = PairOutput(*experts[0](graph), *experts[1](graph), bulk_cutoff=3.5)
     transform = AssignmentTransform(REGIONS, list(TYPE_NAMES))
     masks = [transform(batch(atoms))[ASSIGNMENT_KEY].bool() for atoms in (slab, crystal)]
@@ -137,7 +138,7 @@ def test_unlabelled_cells():
     assert 1e-4 < strain.abs().max() <= 0.03 and (strain - strain.transpose(1, 2)).abs().max() < 1e-12
     # The perfect cells have no forces, whatever the expert.
     graph = Graph.from_data(first)
-    forces = graph.forces(StarModel(allegro(3), compile=False)(graph)[1])
+    forces = graph.forces(EdgeModel(allegro(3), compile=False)(graph)[1])
     assert forces[:5].abs().max() < 1e-10 < forces[5:].abs().max()
 
 
@@ -159,7 +160,7 @@ def test_loss_and_metrics():
 
 def model(seed, shift=-1.0, types=("Pt",), **extra):
     return {
-        "_target_": "tests.tiny_models.allegro",
+        "_target_": "tests.helpers.tiny_models.allegro",
         "seed": seed,
         "type_names": list(types),
         "per_type_energy_shifts_trainable": False,

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.calculators.socketio import SocketIOCalculator
-from driver_runs import Case, DriverThread, free_port
 
-from moe_ipi.driver.client import Server
+from moe_ipi.driver.address import Server
 from moe_ipi.driver.evaluator import Evaluator
 from moe_ipi.potential import MoEPotential
 from moe_ipi.units import BOHR, HARTREE, HARTREE_PER_BOHR
+from tests.helpers.case import Case
+from tests.helpers.processes import DriverThread, free_port
 
 # ASE and i-PI use different editions of the physical constants, which differ in the eighth digit.
 LENGTH = BOHR / units.Bohr
@@ -22,7 +23,7 @@ def test_slab(case: Case, mode: str) -> None:
     port = free_port() if mode == "inet" else None
     server = Server("localhost", port) if mode == "inet" else case.unix
     driver = DriverThread(server, case.evaluator())
-    potential = MoEPotential.from_config(case.config, case.atoms.get_chemical_symbols())
+    potential = case.potential()
     address = {"port": port} if mode == "inet" else {"unixsocket": case.name}
     with SocketIOCalculator(timeout=30, **address) as calculator:
         for seed in range(3):

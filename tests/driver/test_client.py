@@ -12,14 +12,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from driver_runs import Case, DriverThread, ipi, run_with_threads, wait_until
 from ipi.interfaces.sockets import Driver, Status
 
 from moe_ipi.driver import protocol
-from moe_ipi.driver.client import Server
+from moe_ipi.driver.address import Server
+from moe_ipi.driver.client import Client
 from moe_ipi.driver.protocol import ProtocolError, header
 from moe_ipi.errors import MoEError, StructureError
 from moe_ipi.units import BOHR, HARTREE
+from tests.helpers.case import Case
+from tests.helpers.processes import DriverThread, ipi, run_with_threads, wait_until
 
 
 @contextlib.contextmanager
@@ -45,6 +47,13 @@ def serving(case: Case, *, shm: bool = False) -> Iterator[tuple[socket.socket, D
         peer.settimeout(30)
         with peer:
             yield peer, driver
+
+
+def accepted(server: socket.socket) -> Driver:
+    """i-PI's end of a connection; it duplicates the socket."""
+    sock, _ = server.accept()
+    with sock:
+        return Driver(sock)
 
 
 def receive(peer: socket.socket, size: int) -> bytes:
@@ -86,7 +95,7 @@ def test_header_in_two_segments(case: Case) -> None:
         energy, natoms = struct.unpack("=di", receive(peer, 12))
         receive(peer, 24 * natoms + 72)
         receive(peer, struct.unpack("=i", receive(peer, 4))[0])
-        expected = case.evaluator().evaluate(case.atoms.cell.array.T[None] / BOHR, case.atoms.positions[None] / BOHR)[0]
+        expected = case.evaluator().evaluate(case.atoms.positions[None] / BOHR, case.atoms.cell.array.T[None] / BOHR)[0]
         assert natoms == len(case.atoms)
         assert energy == pytest.approx(expected.potential, rel=1e-12)
         peer.sendall(header("STATUS"))
@@ -113,7 +122,7 @@ def test_batch_agrees_with_single_frames(case: Case) -> None:
 
     with listening(case) as server:
         threads = [DriverThread(case.unix, case.evaluator()) for _ in range(2)]
-        batch, single = (Driver(server.accept()[0]) for _ in range(2))
+        batch, single = (accepted(server) for _ in range(2))
         for peer in (batch, single):
             peer.settimeout(5)
             peer.get_status()
@@ -134,7 +143,7 @@ def test_batch_agrees_with_single_frames(case: Case) -> None:
 
 
 def test_energy_unit(case: Case) -> None:
-    result = case.evaluator().evaluate(case.atoms.cell.array.T[None] / BOHR, case.atoms.positions[None] / BOHR)[0]
+    result = case.evaluator().evaluate(case.atoms.positions[None] / BOHR, case.atoms.cell.array.T[None] / BOHR)[0]
     assert -30 < result.potential * HARTREE / len(case.atoms) < -1
     assert abs(result.forces.sum(axis=0)).max() < 1e-12
 
@@ -163,7 +172,7 @@ def test_forces_before_positions(case: Case) -> None:
 
 @pytest.mark.parametrize("polled", [False, True])
 @pytest.mark.parametrize(
-    ("natoms", "value", "message"), [(9, 0.0, "9 atoms but the template has 10"), (10, np.nan, "not finite")]
+    ("natoms", "value", "message"), [(9, 0.0, "9 atoms, but 10 in the template"), (10, np.nan, "not finite")]
 )
 def test_bad_structures_are_reported_after_the_request_was_read(
     case: Case, natoms: int, value: float, message: str, polled: bool
@@ -245,7 +254,7 @@ def test_failing_driver_leaves_its_structure_to_another(case: Case) -> None:
     evaluator = type(case.evaluator()).from_config(case.config, other, log=lambda line: None)
     wrong = DriverThread(case.unix, evaluator)
     run_with_threads(case, case.write_input(case.ffsocket(), beads=2), case.unix)
-    with pytest.raises(StructureError, match="10 atoms but the template has 9"):
+    with pytest.raises(StructureError, match="10 atoms, but 9 in the template"):
         wrong.finish()
     case.check_outputs(beads=2, steps=3)
 
@@ -259,3 +268,32 @@ def test_killed_ipi_ends_the_driver(case: Case) -> None:
         with contextlib.suppress(MoEError):
             driver.finish()
         assert not driver.is_alive()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_inside_compiled_code_is_one(case: Case, stop: type[BaseException]) -> None:
+    """numba makes a SystemError of it."""
+
+    class Interrupted:
+        def evaluate(self, positions: np.ndarray, cells: np.ndarray, parameters: object) -> list[protocol.Result]:
+            raise SystemError("<built-in> returned a result with an exception set") from stop()
+
+    peer, sock = socket.socketpair()
+    with peer, sock:
+        peer.sendall(init() + posdata(case.atoms.positions, case.atoms.cell.array) + header("GETFORCE"))
+        with pytest.raises(stop):
+            Client(protocol.Connection(sock), Interrupted()).serve()
+        assert peer.recv(1) == b""
+
+
+def test_any_other_failure_is_one_line_with_its_cause(case: Case) -> None:
+    class Broken:
+        def evaluate(self, positions: np.ndarray, cells: np.ndarray, parameters: object) -> list[protocol.Result]:
+            raise SystemError("something\nelse")
+
+    peer, sock = socket.socketpair()
+    with peer, sock:
+        peer.sendall(init() + posdata(case.atoms.positions, case.atoms.cell.array) + header("GETFORCE"))
+        with pytest.raises(StructureError, match=r"^the forces cannot be computed: SystemError: something$") as caught:
+            Client(protocol.Connection(sock), Broken()).serve()
+    assert isinstance(caught.value.__cause__, SystemError)

@@ -3,7 +3,10 @@
 import signal
 
 import pytest
-from driver_runs import MOE_TOML, Case, DriverThread, cli, ipi, wait_for, wait_until, write_ipi_xyz
+
+from tests.helpers.case import Case, write_init
+from tests.helpers.configs import MOE_TOML
+from tests.helpers.processes import DriverThread, assert_one_error, driver_process, ipi, wait_for, wait_until
 
 
 @pytest.mark.parametrize(
@@ -16,20 +19,21 @@ from driver_runs import MOE_TOML, Case, DriverThread, cli, ipi, wait_for, wait_u
 )
 def test_command_reports_one_line(case: Case, change: dict[str, str], message: str) -> None:
     options = {"-c": "moe.toml", "--template": "init.xyz", "-a": case.name, "--connect-timeout": "0.5"} | change
-    with cli(case, "-u", *(part for item in options.items() for part in item)) as driver:
-        output = wait_for(driver, status=1)
+    with driver_process(case, "-u", *(part for item in options.items() for part in item)) as child:
+        output = wait_for(child, status=1)
     assert_one_error(output, message)
 
 
 def test_command_reports_a_wrong_template(case: Case) -> None:
     """i-PI sends ten atoms, the template has nine."""
-    write_ipi_xyz(case.folder / "nine.xyz", case.atoms[1:])
+    write_init(case.folder / "nine.xyz", case.atoms[1:])
     with (
-        cli(case, "-c", "moe.toml", "--template", "nine.xyz", "-u", "-a", case.name) as driver,
+        driver_process(case, "-c", "moe.toml", "--template", "nine.xyz", "-u", "-a", case.name) as child,
         ipi(case, case.write_input(case.ffsocket())) as server,
     ):
-        output = wait_for(driver, status=1)
-        assert_one_error(output, "the server sent 10 atoms but the template has 9")
+        output = wait_for(child, status=1)
+        assert_one_error(output, "what the server sent cannot be evaluated")
+        assert_one_error(output, "10 atoms, but 9 in the template")
         assert server.poll() is None  # i-PI waits for a driver that can do it
         good = DriverThread(case.unix, case.evaluator())
         wait_for(server)
@@ -44,20 +48,14 @@ def test_stopped_driver_leaves_the_run_to_the_other(case: Case, number: signal.S
     props = case.folder / "out.props"
     with (
         ipi(case, case.write_input(case.ffsocket(), beads=2, steps=20000)) as server,
-        cli(case, "-c", "with_template.toml", "-u", "-a", case.name) as driver,
+        driver_process(case, "-c", "with_template.toml", "-u", "-a", case.name) as child,
     ):
         wait_until(lambda: props.exists() and props.stat().st_size > 3000)
         other = DriverThread(case.unix, case.evaluator())
-        driver.send_signal(number)
-        output = wait_for(driver, status=None)
+        child.send_signal(number)
+        output = wait_for(child, status=None)
         assert "Traceback" not in output
         assert server.poll() is None  # the run was not over
         server.send_signal(signal.SIGTERM)  # i-PI writes its RESTART and says EXIT
         wait_for(server)
         assert other.finish() > 0
-
-
-def assert_one_error(output: str, message: str) -> None:
-    errors = [line for line in output.splitlines() if line.startswith("moe-ipi: error:")]
-    assert len(errors) == 1 and message in errors[0], output
-    assert "Traceback" not in output

@@ -5,25 +5,19 @@ import json
 import numpy as np
 import pytest
 from ase import Atoms
-from driver_runs import Case
 
 from moe_ipi.driver.evaluator import Evaluator
-from moe_ipi.driver.request import RequestError
 from moe_ipi.errors import StructureError
+from moe_ipi.inband.request import RequestError
+from moe_ipi.inband.token import Token, TokenError, encode
 from moe_ipi.potential import MoEPotential
-from moe_ipi.regions.assignment import Token, TokenError, encode
 from moe_ipi.units import BOHR, HARTREE
+from tests.helpers.case import Case
+from tests.helpers.structures import raised
 
 
 def atomic_units(*frames: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    return np.stack([f.cell.array.T for f in frames]) / BOHR, np.stack([f.positions for f in frames]) / BOHR
-
-
-def raised(atoms: Atoms, height: float) -> Atoms:
-    """The slab with its CO further away from it."""
-    atoms = atoms.copy()
-    atoms.positions[-2:, 2] += height
-    return atoms
+    return np.stack([f.positions for f in frames]) / BOHR, np.stack([f.cell.array.T for f in frames]) / BOHR
 
 
 def test_assignment_is_the_template_s_whatever_comes_first(case: Case) -> None:
@@ -87,10 +81,10 @@ def test_extras_are_what_the_config_lists(case: Case, extras: list[str]) -> None
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite(case: Case, value: float) -> None:
-    cells, positions = atomic_units(case.atoms)
+    positions, cells = atomic_units(case.atoms)
     cells[0, 0, 0] = value
-    with pytest.raises(StructureError, match="a cell with values that are not finite"):
-        case.evaluator().evaluate(cells, positions)
+    with pytest.raises(StructureError, match="what the server sent cannot be evaluated: a cell is not finite"):
+        case.evaluator().evaluate(positions, cells)
 
 
 def token(mask: np.ndarray, segment: int = 0) -> dict[str, str]:
@@ -100,7 +94,7 @@ def token(mask: np.ndarray, segment: int = 0) -> dict[str, str]:
 def test_every_structure_is_evaluated_under_its_own_token(case: Case) -> None:
     lines: list[str] = []
     evaluator = case.evaluator(lines.append)
-    potential = MoEPotential.from_config(case.config, case.atoms.get_chemical_symbols())
+    potential = case.potential()
     frames = case.atoms.positions[None], case.atoms.cell.array[None]
     one, other = np.arange(10) < 3, np.arange(10) > 6
     for segment, mask in enumerate([one, other, one, one]):
@@ -130,7 +124,7 @@ def test_probe_returns_the_disagreement_of_the_experts(case: Case) -> None:
     evaluator = case.evaluator()
     probe = {**token(case.assignment()), "moe_probe": "agreement"}
     result = evaluator.evaluate(*atomic_units(case.atoms, raised(case.atoms, 1.0)), probe)
-    potential = MoEPotential.from_config(case.config, case.atoms.get_chemical_symbols())
+    potential = case.potential()
     for atoms, given in zip((case.atoms, raised(case.atoms, 1.0)), result, strict=True):
         frames = atoms.positions[None], atoms.cell.array[None]
         ones = potential.evaluate(*frames, np.ones(10, bool)), potential.evaluate(*frames, np.zeros(10, bool))

@@ -5,9 +5,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from driver_runs import PES, Case, cli, free_port, ipi, process, run_with_threads, wait_for, wait_until, write_ipi_xyz
 
-from moe_ipi.driver.client import Server
+from moe_ipi.driver.address import Server
+from tests.helpers.case import Case, write_init
+from tests.helpers.processes import (
+    PES,
+    driver_process,
+    free_port,
+    ipi,
+    process,
+    run_with_threads,
+    wait_for,
+    wait_until,
+    wait_until_ready,
+)
 
 
 def test_unix(case: Case) -> None:
@@ -60,7 +71,8 @@ def test_drivers_by_hand(case: Case, mode: str, number: int) -> None:
     where = {"unix": ("-u", "-a", case.name), "inet": ("-p", str(port)), "shm": ("--shm", "-a", case.name)}
     arguments = ("-c", "moe.toml", "--template", "init.xyz", *where[mode])
     with ExitStack() as stack:
-        drivers = [stack.enter_context(cli(case, *arguments)) for _ in range(number)]
+        drivers = [stack.enter_context(driver_process(case, *arguments)) for _ in range(number)]
+        wait_until_ready(*drivers)
         with ipi(case, case.write_input(case.ffsocket(mode, port=port), beads=4, steps=6)) as server:
             wait_for(server)
         for driver in drivers:
@@ -100,12 +112,12 @@ def test_py_driver(case: Case) -> None:
     ("threaded", "parameters", "message"),
     [
         ("False", "template: init.xyz", "the PES needs its config"),
-        ("False", "config: moe.toml, template: nine.xyz", "10 atoms but the template has 9"),
-        ("True", "config: moe.toml, template: nine.xyz", "10 atoms but the template has 9"),
+        ("False", "config: moe.toml, template: nine.xyz", "10 atoms, but 9 in the template"),
+        ("True", "config: moe.toml, template: nine.xyz", "10 atoms, but 9 in the template"),
     ],
 )
 def test_ffdirect_stops_with_one_line(case: Case, threaded: str, parameters: str, message: str) -> None:
-    write_ipi_xyz(case.folder / "nine.xyz", case.atoms[1:])
+    write_init(case.folder / "nine.xyz", case.atoms[1:])
     forcefield = (
         f"<ffdirect name='moe' pbc='False' threaded='{threaded}'><pes>custom</pes><pes_path>{PES}</pes_path>"
         f"<parameters>{{{parameters}}}</parameters></ffdirect>"

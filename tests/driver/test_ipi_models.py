@@ -3,35 +3,28 @@
 from pathlib import Path
 
 import pytest
-from driver_runs import MOE_TOML, Case, cli, ipi, wait_for
 
 from moe_ipi import pretrained
-
-REST = MOE_TOML[MOE_TOML.index("[regions]") :]
-MODELS = """
-[experts.complex]
-path = "{path}"
-key = "{complex}"
-[experts.bulk]
-path = "{path}"
-key = "{bulk}"
-"""
+from tests.helpers.case import Case
+from tests.helpers.configs import FOR_RUNS, models
+from tests.helpers.processes import driver_process, ipi, wait_for, wait_until_ready
 
 
 @pytest.fixture(params=["float64", "float32"])
 def models_and_rtol(request: pytest.FixtureRequest) -> tuple[str, float]:
     if request.param == "float32":
         shipped = pretrained("pt-co").parent / "pair.nequip.zip"
-        return MODELS.format(path=shipped, complex="complex", bulk="bulk"), 1e-6
+        return models(shipped, "complex", "bulk"), 1e-6
     trained = request.getfixturevalue("package")
-    return MODELS.format(path=trained, complex="sole_model", bulk="bulk"), 1e-10
+    return models(trained, "sole_model", "bulk"), 1e-10
 
 
 def test_two_drivers_and_four_beads(tmp_path: Path, models_and_rtol: tuple[str, float]) -> None:
-    models, rtol = models_and_rtol
-    case = Case.create(tmp_path, models + REST)
+    experts, rtol = models_and_rtol
+    case = Case.create(tmp_path, experts + FOR_RUNS)
     arguments = ("-c", "moe.toml", "--template", "init.xyz", "-u", "-a", case.name)
-    with cli(case, *arguments) as first, cli(case, *arguments) as second:
+    with driver_process(case, *arguments) as first, driver_process(case, *arguments) as second:
+        wait_until_ready(first, second)
         options = "<batch_size>2</batch_size>"
         with ipi(case, case.write_input(case.ffsocket(options=options), beads=4, steps=2)) as server:
             wait_for(server)

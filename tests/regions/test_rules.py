@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import add_adsorbate, bulk, fcc100, fcc111
+from ase.build import bulk, fcc100
 from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from moe_ipi.config import RegionsConfig
 from moe_ipi.errors import ConfigError, StructureError
 from moe_ipi.regions.partitioner import Partitioner
+from tests.helpers.structures import slab
 
 A = 3.92
 
@@ -63,10 +64,10 @@ def test_centrosymmetry_sees_only_its_species() -> None:
 
 
 def test_centrosymmetry_finds_a_surface() -> None:
-    slab = fcc111("Pt", (3, 3, 5), a=A, vacuum=8.0, periodic=True)
-    layers = np.round(slab.positions[:, 2] / (A / np.sqrt(3))).astype(int)
+    atoms = slab((3, 3, 5), a=A, vacuum=8.0)
+    layers = np.round(atoms.positions[:, 2] / (A / np.sqrt(3))).astype(int)
     outside = (layers == layers.min()) | (layers == layers.max())
-    np.testing.assert_array_equal(seeds(slab, above=1.0), outside)
+    np.testing.assert_array_equal(seeds(atoms, above=1.0), outside)
 
 
 @pytest.mark.parametrize("cutoff", [3.6, 4.4])
@@ -85,7 +86,7 @@ def test_centrosymmetry_of_a_stacking_fault_is_the_published_one() -> None:
 
     Kelchner et al.: 8.3 A^2 for gold (a = 4.08 A), which is a^2 / 2.
     """
-    atoms = fcc111("Au", (2, 2, 11), a=4.08, periodic=True)
+    atoms = slab((2, 2, 11), element="Au", a=4.08, vacuum=None)
     atoms.cell[2, 2] = 11 * 4.08 / np.sqrt(3)
     faulty = np.repeat([True, *[False] * 9, True], 4)
     for above, expected in ((1e-6, faulty), (8.31, faulty), (8.34, np.zeros_like(faulty))):
@@ -118,8 +119,7 @@ def test_centrosymmetry_of_ideal_structures_does_not_depend_on_order_and_roundin
 ) -> None:
     """A slab with a vacancy and an adatom, full of equal distances."""
     rng = np.random.default_rng(seed)
-    atoms = fcc100("Pt", (3, 3, 5), a=A, vacuum=8.0, periodic=True)
-    add_adsorbate(atoms, "Pt", A / 2, "hollow")
+    atoms = slab((3, 3, 5), face=fcc100, a=A, vacuum=8.0, adsorbate="Pt", height=A / 2, site="hollow")
     del atoms[13]
     rule = {"above": float(rng.choice([0.01, 5.0, 9.0, 17.0])), "neighbors": number, "cutoff": cutoff}
     order = rng.permutation(len(atoms))

@@ -14,7 +14,7 @@ from ase.io import read
 
 from moe_ipi import MoEPotential, load_config
 from moe_ipi.cotraining.terms import TERMS
-from moe_ipi.experts.model_files import load_nequip_model
+from moe_ipi.experts.nequip.load import load_nequip_model
 
 RECIPE = Path(__file__).parents[2] / "training" / "pt_co"
 SELECT = "--teacher emt --only bulk-eos-*,bulk-elastic-*,co-111-pair-*,co-gas-*"

@@ -1,0 +1,51 @@
+"""The ``moe.toml`` file: which experts, which regions, how to compute.
+
+Every key is documented in the README.  Unknown keys, wrong types and impossible values are refused
+with one line that names the key.
+"""
+
+from moe_ipi.config.load import load_config
+from moe_ipi.config.regions import RegionsConfig
+from moe_ipi.config.rules import (
+    AgreementRule,
+    BoxRule,
+    CentrosymmetryRule,
+    CoordinationRule,
+    IndicesRule,
+    RuleConfig,
+    SlabRule,
+    SpeciesRule,
+)
+from moe_ipi.config.tables import (
+    ComputeConfig,
+    Config,
+    DriverConfig,
+    ExpertConfig,
+    ExpertsConfig,
+    FinnisSinclairExpert,
+    ModelExpert,
+    SegmentsConfig,
+    ValidationConfig,
+)
+
+__all__ = [
+    "AgreementRule",
+    "BoxRule",
+    "CentrosymmetryRule",
+    "ComputeConfig",
+    "Config",
+    "CoordinationRule",
+    "DriverConfig",
+    "ExpertConfig",
+    "ExpertsConfig",
+    "FinnisSinclairExpert",
+    "IndicesRule",
+    "ModelExpert",
+    "RegionsConfig",
+    "RuleConfig",
+    "SegmentsConfig",
+    "SlabRule",
+    "SpeciesRule",
+    "ValidationConfig",
+    "load_config",
+]

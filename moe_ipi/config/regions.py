@@ -1,0 +1,53 @@
+"""The ``[regions]`` table: rules, growth and memory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from moe_ipi.config.base import Length, Table
+from moe_ipi.config.rules import AgreementRule, RuleConfig
+
+
+class RegionsConfig(Table):
+    """The ``[regions]`` table: seeds (union of ``rules``), the radius (A) by which they grow, and memory.
+
+    ``radius`` alone, or ``radius_in`` for atoms that become complex and ``radius_out`` for those that are.
+    """
+
+    radius: Length | None = None
+    radius_in: Length | None = None
+    radius_out: Length | None = None
+    dwell: Annotated[int, Field(ge=0)] = 0
+    rules: list[RuleConfig] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> RegionsConfig:
+        two = (self.radius_in, self.radius_out)
+        if self.radius is not None and two != (None, None):
+            raise ValueError("give either radius, or radius_in and radius_out, not both")
+        if self.radius is None and None in two:
+            raise ValueError("give radius, or both radius_in and radius_out")
+        if self.inner > self.outer:
+            raise ValueError("radius_in must not be larger than radius_out")
+        return self
+
+    @property
+    def inner(self) -> float:
+        """A; a bulk atom this close to a seed becomes complex."""
+        radius = self.radius if self.radius is not None else self.radius_in
+        assert radius is not None  # the validator saw to it
+        return radius
+
+    @property
+    def outer(self) -> float:
+        """A; a complex atom this close to a seed stays complex."""
+        radius = self.radius if self.radius is not None else self.radius_out
+        assert radius is not None
+        return radius
+
+    @property
+    def needs_disagreement(self) -> bool:
+        """Whether a rule asks how much the experts differ."""
+        return any(isinstance(rule, AgreementRule) for rule in self.rules)

@@ -1,0 +1,106 @@
+"""Compiled models, kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import platformdirs
+import torch
+from filelock import FileLock
+from rich.console import Console
+
+from moe_ipi.errors import ModelError
+from moe_ipi.experts.nequip.artifacts import EDGE_FORMAT
+
+
+def cache_folder() -> Path:
+    """Where compiled models are kept: ``$MOE_IPI_CACHE_DIR``, or the user's cache folder."""
+    folder = Path(os.environ.get("MOE_IPI_CACHE_DIR") or platformdirs.user_cache_dir("moe-ipi"))
+    return folder.expanduser().absolute()
+
+
+def compiled_model(path: Path, *, key: str | None, name: str, device: str, check: Callable[[], str]) -> Path:
+    """The AOTInductor artifact of a model file, compiled now if it is not in the cache.
+
+    Two processes that ask for the same artifact compile it once.
+
+    Args:
+        path: package or checkpoint.
+        key: the model's name in a file that holds several.
+        name: what to call the expert in messages.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        check: called before anything is compiled; raises if the model cannot serve, and returns its name in the file.
+
+    Raises:
+        ModelError: there is no C++ compiler, or the compilation failed.
+    """
+    folder = cache_folder()
+    target = folder / f"{name}-{_identity(path, key, device)}.nequip.pt2"
+    if target.exists():
+        return target
+    if device == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise ModelError("compiling a model needs a C++ compiler; install g++ or run with compile = false")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(target) + ".lock"):
+            if not target.exists():
+                _compile(path, target, key=check(), name=name, device=device)
+    except OSError as error:
+        raise ModelError(
+            f"cannot write compiled models to {folder}: {error.strerror or error}; "
+            "set MOE_IPI_CACHE_DIR to a writable folder"
+        ) from error
+    return target
+
+
+def _identity(path: Path, key: str | None, device: str) -> str:
+    """A hash of everything the artifact depends on."""
+    digest = hashlib.sha256(path.read_bytes())
+    hardware = torch.cuda.get_device_name(device) if device.startswith("cuda") else _cpu()
+    for part in (
+        key or "",
+        device,
+        hardware,
+        torch.__version__,
+        version("nequip"),
+        version("nequip-allegro"),
+        EDGE_FORMAT,
+    ):
+        digest.update(b"\0" + part.encode())
+    return digest.hexdigest()[:20]
+
+
+def _cpu() -> str:
+    """The processor: code compiled for one kind may not run on another node of the same cluster."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        return platform.machine() + torch.backends.cpu.get_cpu_capability()
+
+
+def _compile(path: Path, target: Path, *, key: str, name: str, device: str) -> None:
+    console = Console(stderr=True)
+    message = f"compiling the {name} expert for {device} (once; one to three minutes)"
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        artifact = Path(scratch) / "model.nequip.pt2"
+        command = [sys.executable, "-m", "moe_ipi.experts.nequip.compile_job", str(path.absolute()), str(artifact)]
+        command += ["--device", device, "--key", key]
+        if not console.is_terminal:
+            console.print(f"moe-ipi: {message}", highlight=False)
+        with console.status(f"moe-ipi: {message}"):
+            job = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=scratch)
+        if job.returncode != 0 or not artifact.exists():
+            log = target.with_suffix(".log")
+            log.write_text(job.stdout + job.stderr)
+            raise ModelError(f"compiling the {name} expert failed, see {log}; compile = false runs it without")
+        os.replace(artifact, target)

@@ -1,0 +1,171 @@
+"""NequIP-framework models as experts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from nequip.data import AtomicDataDict as Keys
+from nequip.nn import graph_model
+
+from moe_ipi.elements import is_element
+from moe_ipi.errors import ModelError
+from moe_ipi.experts.expert import Environments, Expert
+from moe_ipi.experts.nequip.locality import check_strictly_local
+from moe_ipi.typing import FloatArray, IntArray
+
+Tensor = torch.Tensor
+#: (edge vectors (E, 3), edge index (2, E), types (nodes,)) -> atomic energies (nodes,), gradients (E, 3)
+EdgeFunction = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+#: (positions (nodes, 3), edge index (2, E), types (nodes,)) -> atomic energies (nodes,)
+GraphFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
+#: A function that loads an expert, and its arguments.
+Reload = tuple[Callable[..., Expert], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model says of itself.
+
+    Attributes:
+        type_names: must be chemical symbols.
+        cutoff: A.
+        name: what to call the expert in messages.
+    """
+
+    type_names: tuple[str, ...]
+    cutoff: float
+    name: str
+
+
+class NequipExpert(Expert):
+    """A NequIP-framework model evaluated on environments.
+
+    The model gets the edge vectors themselves.  A neighbour matters to a strictly local model only
+    through its type, so one node per type stands for all neighbours, whatever their number; the
+    energies of those nodes are dropped, and with them their shifts.
+
+    A pickled expert is loaded from its file again; a deep copy is the same expert, which has no state.
+
+    Args:
+        function: the model.
+        description: its types, cutoff and name.
+        device: where ``function`` runs.
+        again: function and arguments that load it again; without, it cannot be pickled.
+
+    Raises:
+        ModelError: a type name is not a chemical symbol.
+    """
+
+    def __init__(
+        self, function: EdgeFunction, description: Description, device: torch.device, again: Reload | None = None
+    ) -> None:
+        wrong = [t for t in description.type_names if not is_element(t)]
+        if wrong:
+            raise ModelError(
+                f"the {description.name} expert's type names must be chemical symbols, but it has {' '.join(wrong)}; "
+                "retrain it with model type_names such as [Pt, C, O]"
+            )
+        self._function = function
+        self.species = description.type_names
+        self.cutoff = description.cutoff
+        self.name = description.name
+        self.device = device
+        self._again = again
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._again is None:
+            raise ModelError(f"the {self.name} expert was made in memory and cannot be pickled; load it from a file")
+        return self._again
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NequipExpert:
+        return self
+
+    def evaluate(self, environments: Environments) -> tuple[FloatArray, FloatArray]:
+        """See :meth:`Expert.evaluate`."""
+        n_centers, n_edges = len(environments.center_types), len(environments.centers)
+        if n_centers == 0:
+            return np.zeros(0), np.zeros((0, 3))
+        vectors, centers = environments.vectors, environments.centers
+        neighbors = n_centers + environments.neighbor_types
+        if n_edges < 2:
+            # Compiled models want two edges at least: the padding belongs to a type node.
+            vectors = np.concatenate([vectors, np.tile([0.9 * self.cutoff, 0.0, 0.0], (2, 1))])
+            centers = np.concatenate([centers, [n_centers, n_centers]])
+            neighbors = np.concatenate([neighbors, [n_centers, n_centers]])
+        types = np.concatenate([environments.center_types, np.arange(len(self.species))])
+        energies, gradients = self._function(
+            torch.from_numpy(vectors).to(self.device),
+            torch.from_numpy(np.stack([centers, neighbors])).to(self.device),
+            torch.from_numpy(types).to(self.device),
+        )
+        return _numpy(energies)[:n_centers].reshape(n_centers), _numpy(gradients)[:n_edges]
+
+
+def check_on_graph(expert: NequipExpert, function: GraphFunction) -> None:
+    """Refuse an expert whose model is not strictly local.
+
+    Args:
+        expert: the model on environments.
+        function: the same model on a graph.
+
+    Raises:
+        ModelError: see :func:`moe_ipi.experts.nequip.locality.check_strictly_local`.
+    """
+
+    def on_graph(positions: FloatArray, edge_index: IntArray, types: IntArray) -> FloatArray:
+        tensors = (torch.from_numpy(array).to(expert.device) for array in (positions, edge_index, types))
+        return _numpy(function(*tensors)).reshape(-1)
+
+    check_strictly_local(expert, expert.name, on_graph)
+
+
+def expert_from_module(
+    module: graph_model.GraphModel,
+    *,
+    name: str = "model",
+    device: torch.device | str = "cpu",
+    again: Reload | None = None,
+) -> NequipExpert:
+    """An eager expert from a model in memory, after checking that it is strictly local.
+
+    Raises:
+        ModelError: the model is not strictly local, or its type names are not chemical symbols.
+    """
+    device = torch.device(device)
+    module = module.to(device).eval().requires_grad_(False)
+
+    def on_edges(vectors: Tensor, edge_index: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        out = module({Keys.EDGE_VECTORS_KEY: vectors, Keys.EDGE_INDEX_KEY: edge_index, Keys.ATOM_TYPE_KEY: types})
+        return out[Keys.PER_ATOM_ENERGY_KEY], out[Keys.EDGE_FORCE_KEY]
+
+    def on_graph(positions: Tensor, edge_index: Tensor, types: Tensor) -> Tensor:
+        energies: Tensor = module(open_graph(positions, edge_index, types))[Keys.PER_ATOM_ENERGY_KEY]
+        return energies
+
+    metadata = module.metadata
+    description = Description(
+        tuple(metadata[graph_model.TYPE_NAMES_KEY].split(" ")), float(metadata[graph_model.R_MAX_KEY]), name
+    )
+    expert = NequipExpert(on_edges, description, device, again)
+    check_on_graph(expert, on_graph)
+    return expert
+
+
+def open_graph(positions: Tensor, edge_index: Tensor, types: Tensor) -> dict[str, Tensor]:
+    """A graph without periodic images: the cell is there because models ask for one."""
+    return {
+        Keys.POSITIONS_KEY: positions,
+        Keys.EDGE_INDEX_KEY: edge_index,
+        Keys.ATOM_TYPE_KEY: types,
+        Keys.CELL_KEY: torch.eye(3, dtype=positions.dtype, device=positions.device).reshape(1, 3, 3),
+        Keys.EDGE_CELL_SHIFT_KEY: positions.new_zeros((edge_index.shape[1], 3)),
+    }
+
+
+def _numpy(tensor: Tensor) -> FloatArray:
+    array: FloatArray = tensor.detach().to("cpu", torch.float64).numpy()
+    return array

@@ -1,0 +1,54 @@
+"""What the ``<parameters>`` of a force field ask of a driver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from moe_ipi.errors import MoEError
+from moe_ipi.inband.parameters import HAMILTONIAN, NAMES, PROBE, TOKEN
+from moe_ipi.typing import Hamiltonian
+
+
+class RequestError(MoEError):
+    """A force field asks for something that a driver cannot give."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Parameters that came with a structure.
+
+    Attributes:
+        token: the assignment, see :mod:`moe_ipi.inband.token`; ``None`` leaves it to the driver.
+        hamiltonian: which energy, see :class:`moe_ipi.potential.MoEPotential`.
+        probe: ``"agreement"``: evaluate the complex expert on every atom, and add to the extras how much the bulk
+            expert differs from it.
+    """
+
+    token: str | None = None
+    hamiltonian: Hamiltonian = "moe"
+    probe: Literal["agreement"] | None = None
+
+
+def read_request(parameters: Mapping[str, str]) -> Request:
+    """Pick what concerns a driver; parameters that do not begin with ``moe_`` are somebody else's.
+
+    Raises:
+        RequestError: a name or a value is unknown.
+    """
+    # What the simulation remembers is no business of the driver; it is there because i-PI keeps it in its checkpoints.
+    unknown = sorted(name for name in parameters if name.startswith("moe_") and name not in NAMES)
+    if unknown:
+        raise RequestError(
+            f"there is no parameter {unknown[0]}: correct it in <parameters>; {HAMILTONIAN} is one to set"
+        )
+    wanted = parameters.get(HAMILTONIAN, "moe")
+    hamiltonian: Hamiltonian | None = next((known for known in get_args(Hamiltonian) if known == wanted), None)
+    if hamiltonian is None:
+        kinds = ", ".join(get_args(Hamiltonian))
+        raise RequestError(f"{HAMILTONIAN} is '{wanted}': correct it in <parameters>, it is one of {kinds}")
+    probe = parameters.get(PROBE)
+    if probe not in (None, "agreement"):
+        raise RequestError(f"{PROBE} is '{probe}', and this version knows only agreement")
+    return Request(parameters.get(TOKEN), hamiltonian, None if probe is None else "agreement")

@@ -1,0 +1,124 @@
+"""``PREFIX.moe_ledger``: one line for every time the assignment was made.
+
+The lines tell the whole history: which atoms each expert had, and by how much the energy jumped when that changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ipi.utils.io import open_backup
+
+from moe_ipi.errors import MoEError
+from moe_ipi.typing import IntArray
+
+_HEADER = """\
+# moe-ipi ledger of the assignment; atoms are counted from 0
+# step      done when the assignment was made
+# segment   in which it holds
+# complex   atoms of the complex expert
+# token     checksum of the assignment as it travels to the drivers
+# time      local time of this host
+# dE        eV, for each system: potential energy after - before, per bead, as booked in the conserved quantity
+# in, out   atoms that became complex, and that became bulk
+"""
+
+
+class LedgerError(MoEError):
+    """The ledger cannot be written, or is no ledger."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line.
+
+    Attributes:
+        step: number of steps that were done.
+        segment: the segment that begins.
+        n_complex: complex atoms in it.
+        token: checksum of its token.
+        jumps: eV, one for each system.
+        joined: atoms that became complex.
+        left: atoms that became bulk.
+    """
+
+    step: int
+    segment: int
+    n_complex: int
+    token: str
+    jumps: Sequence[float]
+    joined: IntArray
+    left: IntArray
+
+    def line(self) -> str:
+        """The entry as it stands in the file, without the end of the line."""
+        time = datetime.now().strftime("%Y-%m-%dT%H:%M:%S")
+        jumps = " ".join(f"{jump:17.10e}" for jump in self.jumps)
+        return (
+            f"{self.step:10d} {self.segment:8d} {self.n_complex:8d}  {self.token}  {time} {jumps}  "
+            f"in={_listed(self.joined)} out={_listed(self.left)}"
+        )
+
+
+class Record:
+    """A text file that grows by a line now and then; every line is there as soon as it is written.
+
+    A new run (step 0) begins a new file and keeps an old one as i-PI keeps its outputs; a continued run goes on with
+    the lines up to its step, because a run that was stopped hard may have written lines that its RESTART knows nothing
+    of.
+
+    Args:
+        path: the file, relative to where i-PI runs.
+        header: its first lines, each with a ``#``.
+        step: the step the run starts from.
+
+    Raises:
+        LedgerError: the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path, header: str, step: int) -> None:
+        self._path = path
+        try:
+            if step > 0 and path.is_file():
+                lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+                kept = [line for line in lines if line.startswith("#") or _step(line, path) <= step]
+                if kept != lines:
+                    path.write_text("".join(kept), encoding="utf-8")
+            else:
+                with open_backup(str(path), "w") as file:
+                    file.write(header)
+        except OSError as error:
+            raise LedgerError(f"cannot write '{path}': {error.strerror or error}") from error
+
+    def write(self, line: str) -> None:
+        """Add one line, given without its end; it begins with the step."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+class Ledger(Record):
+    """``PREFIX.moe_ledger``."""
+
+    def __init__(self, prefix: str, step: int) -> None:
+        super().__init__(Path(f"{prefix}.moe_ledger"), _HEADER, step)
+
+    def enter(self, entry: Entry) -> None:
+        """Add an entry."""
+        self.write(entry.line())
+
+
+def _listed(atoms: IntArray) -> str:
+    return ",".join(map(str, atoms)) or "-"
+
+
+def _step(line: str, path: Path) -> int:
+    first = line.split(maxsplit=1)[:1]
+    # The last line of a run that was killed may have been cut off.
+    if not line.endswith("\n") or not first or not first[0].isdecimal():
+        if line.endswith("\n"):
+            raise LedgerError(f"'{path}' was not written by moe-ipi: move it away")
+        return 2**63
+    return int(first[0])

@@ -1,0 +1,234 @@
+"""The assignment of a running simulation: fixed within a segment, updated at its end.
+
+Between two reassignments the energy is one function of the positions, so the dynamics is that of one Hamiltonian.  At a
+reassignment the positions and momenta stay and the energy jumps; the jump is booked in ``ensemble.eens``, as i-PI
+books those of its replica exchange and metadynamics, so that the conserved quantity shows only the errors of the
+integration.  Bookkeeping does not restore detailed balance across a reassignment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from ipi.engine.simulation import Simulation
+from ipi.utils.softexit import softexit
+
+from moe_ipi.config import Config
+from moe_ipi.elements import element_symbols
+from moe_ipi.frames import Frames
+from moe_ipi.inband import memory as memories
+from moe_ipi.inband import token as tokens
+from moe_ipi.inband.memory import Memory
+from moe_ipi.inband.parameters import HAMILTONIAN, MEMORY, PROBE, TOKEN
+from moe_ipi.inband.token import Token
+from moe_ipi.plugin import engine
+from moe_ipi.plugin.ledger import Entry, Ledger
+from moe_ipi.plugin.monitor import Monitor
+from moe_ipi.regions.tracker import Tracker
+from moe_ipi.typing import BoolArray, FloatArray
+from moe_ipi.units import HARTREE
+
+
+class Segments:
+    """Makes the assignment, and tells everybody.
+
+    Args:
+        simulation: not bound yet.
+        config: regions and segments.
+        steps: length of a segment; 0: the assignment of the start is kept.
+        note: shows a line to the user.
+    """
+
+    def __init__(self, simulation: Simulation, config: Config, steps: int, note: Callable[[str], None]) -> None:
+        self._simulation = simulation
+        self._config = config.segments
+        self._steps = steps
+        self._note = note
+        self._tracker = Tracker(config.regions, element_symbols(simulation.syslist[0].beads.names))
+        self._fields = list(engine.sockets(simulation.fflist.values()))
+        self._booked = np.zeros(len(simulation.syslist))
+        self._segment = 0
+        self._token = ""
+        self._constrain = False
+        self._probed = False
+        self._checkpoints: list[Any] = []
+        self._ledger: Ledger
+        self._monitor: Monitor | None = None
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the assignment is ever updated."""
+        return self._steps > 0
+
+    @property
+    def segment(self) -> int:
+        """The present segment, counted from 0."""
+        return self._segment
+
+    @property
+    def n_complex(self) -> int:
+        """Number of complex atoms."""
+        return int(self._assignment.sum())
+
+    @property
+    def _assignment(self) -> BoolArray:
+        """(N,) of the present segment; before the first one nobody is complex."""
+        known = self._tracker.assignment
+        return known if known is not None else np.zeros(self._simulation.syslist[0].beads.natoms, bool)
+
+    def booked(self, system: int) -> float:
+        """Accumulated energy jump of a system, hartree per bead: what ``dE`` in the ledger sums to."""
+        return float(self._booked[system] / self._simulation.syslist[system].beads.nbeads)
+
+    def begin(self) -> None:
+        """Take the assignment from the checkpoint, or make the first one; the simulation is bound and has not run.
+
+        Raises:
+            TokenError, CheckpointError, StructureError: what the checkpoint holds does not fit.
+            LedgerError: the ledger cannot be written.
+        """
+        simulation = self._simulation
+        self._checkpoints = engine.checkpoints(simulation)
+        for output in (*self._checkpoints, simulation.chk):
+            # Drivers need not receive the memory with every structure.
+            engine.while_storing(output, self._show_memory, self._hide_memory)
+        self._ledger = Ledger(simulation.outtemplate.prefix or "moe-ipi", simulation.step)
+        if self._steps and self._config.monitor:
+            self._monitor = Monitor(simulation, self._fields[0], self._config.monitor_threshold, self._note)
+        parameters = [field.pars or {} for field in self._fields]
+        known = next((p[TOKEN] for p in parameters if TOKEN in p), None)
+        memory = next((p[MEMORY] for p in parameters if MEMORY in p), None)
+        for field in self._fields:
+            engine.set_parameters(field, {MEMORY: None})
+        if known is None:
+            if simulation.step > 0:
+                self._note("there is no assignment in this checkpoint: the rules make a new one")
+            self._start()
+        else:
+            self._continue(str(known), None if memory is None else str(memory))
+
+    def _start(self) -> None:
+        structures = engine.frames(self._simulation, self._config.union)
+        everyone = np.ones(structures.positions.shape[1], bool)
+        self._publish(Token(0, everyone))
+        self._update(structures)
+        self._write(self._simulation.step, np.zeros(len(self._booked)), np.zeros_like(everyone))
+
+    def _continue(self, text: str, memory: str | None) -> None:
+        token = tokens.decode(text, self._simulation.syslist[0].beads.natoms)
+        state = None
+        if memory is not None:
+            remembered = memories.decode(memory, len(self._booked))
+            self._booked[:] = remembered.booked
+            state = remembered.tracker
+        self._tracker.restore(token.assignment, state)
+        self._publish(token)
+
+    def before_step(self) -> None:
+        """To be called before every step of i-PI."""
+        if self._constrain:
+            self._constrain = False
+            engine.constrain(self._simulation)
+
+    def after_step(self, step: int) -> None:
+        """To be called after every step of i-PI, before it writes its outputs.
+
+        Args:
+            step: i-PI's number of the step, counted from 0.
+        """
+        if softexit.triggered or self._simulation.finished:
+            return
+        done = step + 1
+        averaging = self._steps and self._tracker.needs_samples
+        if averaging and done % self._config.sample_steps == 0:
+            structures = engine.frames(self._simulation, self._config.union)
+            self._tracker.sample(structures.positions, structures.cells, structures.pbc)
+        boundary = bool(self._steps) and done % self._steps == 0
+        if boundary or any(done % output.stride == 0 for output in self._checkpoints):
+            before = engine.conserved(self._simulation) if boundary else None
+            engine.canonicalise(self._simulation)
+            self._constrain = True
+            if before is not None:
+                self._reassign(done, before)
+
+    def _reassign(self, step: int, before: FloatArray) -> None:
+        old = self._assignment
+        self._segment += 1
+        self._update(engine.frames(self._simulation, self._config.union))
+        jumps = np.zeros(len(before))
+        if not np.array_equal(self._assignment, old):
+            engine.recompute(self._simulation)
+            jumps = engine.conserved(self._simulation) - before
+            engine.book(self._simulation, jumps)
+            self._booked += jumps
+        self._write(step, jumps, old)
+        if self._monitor is not None and self._segment % self._config.monitor == 0:
+            self._monitor.compare(step, self._segment, self._token)
+
+    def _update(self, structures: Frames) -> None:
+        disagreement = self._probe() if self._tracker.needs_disagreement else None
+        new = self._tracker.update(structures.positions, structures.cells, structures.pbc, disagreement)
+        self._publish(Token(self._segment, new))
+
+    def _publish(self, token: Token) -> None:
+        self._segment = token.segment
+        self._token = tokens.encode(token)
+        for field in self._fields:
+            engine.set_parameters(field, {TOKEN: self._token})
+
+    def _probe(self) -> FloatArray:
+        """(B, N) eV: how much the experts disagree on every atom of every frame."""
+        start = time.monotonic()
+        structures = []
+        for system in self._simulation.syslist:
+            structures += [(bead, system.cell) for bead in engine.beads_of(system, self._config.union)]
+        results = engine.ask(self._fields[0], structures, {PROBE: "agreement", HAMILTONIAN: None})
+        if not self._probed:
+            self._probed = True
+            seconds = time.monotonic() - start
+            self._note(f"agreement: both experts on every atom of {len(structures)} frames, {seconds:.2f} s a segment")
+        return np.array([result[3]["moe_disagreement"] for result in results], np.float64)
+
+    def _write(self, step: int, jumps: FloatArray, old: BoolArray) -> None:
+        new = self._assignment
+        nbeads = [system.beads.nbeads for system in self._simulation.syslist]
+        self._ledger.enter(
+            Entry(
+                step=step,
+                segment=self._segment,
+                n_complex=self.n_complex,
+                token=tokens.checksum(self._token),
+                jumps=jumps / nbeads * HARTREE,
+                joined=np.flatnonzero(new & ~old),
+                left=np.flatnonzero(old & ~new),
+            )
+        )
+
+    def _show_memory(self) -> None:
+        memory = Memory(self._booked.tolist(), self._tracker.state())
+        engine.set_parameters(self._fields[0], {MEMORY: memories.encode(memory)})
+
+    def _hide_memory(self) -> None:
+        engine.set_parameters(self._fields[0], {MEMORY: None})
+
+
+def add_properties(simulation: Simulation, segments: Segments) -> None:
+    """Let ``<properties>`` print ``moe_n_complex``, ``moe_segment``, ``moe_booked``; before i-PI binds its outputs."""
+    for k, system in enumerate(simulation.syslist):
+        engine.add_property(
+            system, "moe_n_complex", "number", "Number of atoms of the complex expert.", lambda: segments.n_complex
+        )
+        engine.add_property(
+            system, "moe_segment", "number", "Number of times the assignment was updated.", lambda: segments.segment
+        )
+        engine.add_property(
+            system,
+            "moe_booked",
+            "energy",
+            "Accumulated jump of the energy (per bead) at updates of the assignment.",
+            partial(segments.booked, k),
+        )

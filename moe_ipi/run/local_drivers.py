@@ -1,0 +1,90 @@
+"""The local drivers of a run, as processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from moe_ipi.config import Config
+from moe_ipi.driver.address import Server
+from moe_ipi.plugin.ipi_input import IPIInput
+from moe_ipi.run.processes import Child
+from moe_ipi.threads import threads_per_driver
+
+#: How Python starts a module; -P: a file of the user's folder must not hide it.
+PYTHON = (sys.executable, "-P", "-m")
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """How the drivers of a run are started: the same number for every ``<ffsocket>``.
+
+    Attributes:
+        number: of drivers for each ``<ffsocket>``; may be 0.
+        config: absolute path of the ``moe.toml``.
+        template: structure with the species.
+        device: overrides ``compute.device``.
+        compile: overrides ``compute.compile``.
+    """
+
+    number: int
+    config: Path
+    template: Path
+    device: str | None = None
+    compile: bool | None = None
+
+    def start(self, run: IPIInput, folder: Path, environment: Mapping[str, str]) -> Iterator[Child]:
+        """Start them, one each time the iterator is asked.
+
+        Logs go to ``PREFIX.driver-K.log``, or ``PREFIX.NAME.driver-K.log`` for several ``<ffsocket>``s.
+
+        Args:
+            run: the input.
+            folder: where they run.
+            environment: their environment variables.
+        """
+        several = len(run.servers) > 1
+        for name, server in run.servers:
+            # The name of a force field may be no name for a file.
+            prefix = f"{run.prefix}.{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}" if several else run.prefix
+            for k in range(1, self.number + 1):
+                yield Child(
+                    f"driver {k} of '{name}'" if several else f"driver {k}",
+                    [*PYTHON, "moe_ipi.cli", "driver", *self._options(server)],
+                    log=folder / f"{prefix}.driver-{k}.log",
+                    append=run.step > 0,
+                    directory=folder,
+                    environment=environment,
+                )
+
+    def commands(self, run: IPIInput) -> list[str]:
+        """For each ``<ffsocket>`` the command that starts a driver on this host."""
+        return [shlex.join(["moe-ipi", "driver", *self._options(server)]) for _, server in run.servers]
+
+    def _options(self, server: Server) -> list[str]:
+        options = ["-c", str(self.config), "--template", str(self.template), "--connect-timeout", "120"]
+        if server.port is None:
+            options += ["--shm" if server.shm else "-u", "-a", server.address, "-S", server.prefix]
+        else:
+            everywhere = server.address in ("", "0.0.0.0")
+            options += ["-a", "127.0.0.1" if everywhere else server.address, "-p", str(server.port)]
+        return options + self.overrides()
+
+    def overrides(self) -> list[str]:
+        """The options of the command line that override the config's ``[compute]``."""
+        options = [] if self.device is None else ["--device", self.device]
+        if self.compile is not None:
+            options += ["--compile" if self.compile else "--no-compile"]
+        return options
+
+
+def threads_environment(config: Config, n_drivers: int) -> dict[str, str]:
+    """Environment that shares the cores between ``n_drivers`` drivers, unless the user has decided."""
+    if config.compute.threads is not None or "OMP_NUM_THREADS" in os.environ:
+        return {}
+    return {"OMP_NUM_THREADS": str(threads_per_driver(n_drivers))}

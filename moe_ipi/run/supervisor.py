@@ -1,0 +1,228 @@
+"""i-PI and its drivers as child processes, watched until all have ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from moe_ipi.errors import MoEError
+from moe_ipi.plugin.ipi_input import IPIInput
+from moe_ipi.run.local_drivers import PYTHON, Drivers
+from moe_ipi.run.processes import Child, stop_all
+from moe_ipi.run.progress import Display, Status, duration
+
+#: Seconds that i-PI is given to write its RESTART and end (its own process gives up before).
+_IPI_SECONDS = 15.0
+#: Seconds that a driver is given to notice that i-PI has ended.
+_DRIVER_SECONDS = 5.0
+#: Seconds after which a driver that ended is taken as the cause, unless i-PI has ended too.
+_SETTLE_SECONDS = 2.0
+
+
+class SimulationError(MoEError):
+    """i-PI or a driver failed while the simulation ran."""
+
+
+class Supervisor:
+    """The children of one run, and what is known of them.
+
+    Args:
+        run: the input.
+        folder: where all of them run.
+        plan: how drivers are started.
+        environment: what all get in addition to this process's environment.
+        console: where progress is shown.
+    """
+
+    def __init__(
+        self, run: IPIInput, folder: Path, plan: Drivers, environment: Mapping[str, str], console: Console
+    ) -> None:
+        self._input = run
+        self._folder = folder
+        self._plan = plan
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self._console = console
+        self._status = Status(run.step, run.total_steps)
+        self._error: str | None = None
+        self._end: dict[str, Any] | None = None
+        self._signal: int | None = None
+        self._server: Child
+        self._drivers: list[Child] = []
+
+    def supervise(self, again: str) -> int:
+        """Start everything, wait for the end, leave nothing running.
+
+        Args:
+            again: the command that continues the run.
+
+        Returns:
+            The exit status, see :func:`moe_ipi.run.launch.run_simulation`.
+
+        Raises:
+            SimulationError: i-PI or a driver failed.
+        """
+        start, start_date = time.monotonic(), time.time()
+        children: list[Child] = []
+        with self._signals(), Display(self._console, self._status) as display:
+            try:
+                reader = self._start(children, display)
+                failure = self._watch(display)
+                if self._signal is not None or failure:
+                    self._stop_server(display)
+                elif self._server.wait(_IPI_SECONDS):
+                    reader.join(1.0)
+                for driver in self._drivers:
+                    driver.wait(_DRIVER_SECONDS if self._signal is None else 2.0)
+                reader.join(1.0)
+                display.refresh()
+            finally:
+                stop_all(children, 3.0)
+        failure = self._error or failure or self._server_failure()
+        restart = self._folder / "RESTART"
+        written = restart.is_file() and restart.stat().st_mtime >= start_date - 1.0
+        if self._signal is not None:
+            if written:
+                self._say(f"stopped; RESTART is at step {_step_of(restart)}; to continue: {again}")
+            else:
+                self._say("stopped; i-PI has written no RESTART")
+            return 130
+        if failure:
+            raise SimulationError(f"{failure}; {'RESTART is written' if written else 'i-PI has written no RESTART'}")
+        seconds = time.monotonic() - start
+        last = self._status.step
+        if last < self._status.total:
+            last = int(_step_of(restart)) if written else last
+            if self._end is not None and self._end.get("finished"):
+                # Such as an optimisation that has converged.
+                self._say(f"i-PI: {self._end_message()}")
+            else:
+                self._say(f"i-PI ended the run early ({self._end_message()}); to continue: {again}")
+        self._say(f"{last - self._input.step} steps in {duration(seconds)}, {self._status}".rstrip(", "))
+        return 0
+
+    def _start(self, children: list[Child], display: Display) -> threading.Thread:
+        read, write = os.pipe()
+        arguments = [str(self._input.path), str(write), str(self._plan.config)]
+        try:
+            self._server = Child(
+                "i-PI",
+                [*PYTHON, "moe_ipi.plugin.server_process", *arguments],
+                log=self._folder / f"{self._input.prefix}.ipi.log",
+                append=self._input.step > 0,
+                directory=self._folder,
+                environment=self._environment,
+                keep_stdin=True,
+                descriptors=[write],
+            )
+        except OSError as error:
+            os.close(read)
+            raise SimulationError(f"cannot start i-PI: {error}") from error
+        finally:
+            os.close(write)
+        children.append(self._server)
+        reader = threading.Thread(target=self._read, args=(read, display), daemon=True)
+        reader.start()
+        for driver in self._plan.start(self._input, self._folder, self._environment):
+            children.append(driver)
+            self._drivers.append(driver)
+        return reader
+
+    def _read(self, descriptor: int, display: Display) -> None:
+        with os.fdopen(descriptor, encoding="utf-8") as lines:
+            for line in lines:
+                report = json.loads(line)
+                if "step" in report:
+                    self._status.update(report)
+                elif "note" in report:
+                    display.line(report["note"])
+                elif "error" in report:
+                    self._error = self._error or report["error"]
+                elif "end" in report:
+                    self._end = self._end or report
+
+    def _watch(self, display: Display) -> str:
+        """Wait until i-PI has ended, a driver has failed (returns why) or a signal has come."""
+        ended_at: float | None = None
+        while self._signal is None:
+            if self._server.poll() is not None or self._end is not None or self._error is not None:
+                return ""
+            dead = [driver for driver in self._drivers if driver.poll() is not None]
+            if dead:
+                # When i-PI ends, its drivers do: give it the time to say so.
+                ended_at = ended_at or time.monotonic()
+                if time.monotonic() - ended_at > _SETTLE_SECONDS:
+                    return f"{dead[0].name} failed: {dead[0].reason()}"
+            display.refresh(self._phase())
+            time.sleep(0.1)
+        return ""
+
+    def _phase(self) -> str:
+        """What is being done before the first step."""
+        if not self._drivers:
+            return "waiting for drivers"
+        return f"drivers: {self._drivers[0].last_line()[:100] or 'starting'}"
+
+    def _stop_server(self, display: Display) -> None:
+        if self._signal is not None:
+            display.line("stopping: i-PI writes its RESTART (Ctrl-C again to kill everything)")
+        first = self._signal
+        self._server.terminate()
+        deadline = time.monotonic() + _IPI_SECONDS
+        while not self._server.wait(0.1) and time.monotonic() < deadline and self._signal == first:
+            pass
+
+    def _server_failure(self) -> str:
+        """Why i-PI ended, if that was not as it should be."""
+        if self._end is None:
+            return f"i-PI failed: {self._server.reason()}"
+        if self._end["status"] == "bad":
+            return f"i-PI failed: {self._end_message()}"
+        if "signal" in self._end["end"].lower():
+            return "i-PI was stopped by a signal"
+        return ""
+
+    def _end_message(self) -> str:
+        if (self._folder / "EXIT").exists():
+            return "there is a file EXIT: remove it"
+        assert self._end is not None
+        text = self._end["end"].split(":", 1)[-1].strip().rstrip(".")
+        # What i-PI says also when its <total_time> is over.
+        return f"see {self._server.log.name}" if text == "Exiting cleanly" else text
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Note signals instead of being ended by them; a second one is noted, too, as another number."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self._signal = (self._signal or 0) + number
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, note) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _step_of(restart: Path) -> str:
+    """The number of steps that were done when a RESTART was written."""
+    found = re.search(r"<step>\s*(\d+)\s*</step>", restart.read_text(encoding="utf-8", errors="replace"))
+    return found.group(1) if found else "0"

@@ -1,0 +1,84 @@
+"""Equation of state: lattice parameter, bulk modulus, and energies of strained crystals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moe_ipi.properties.strains import random_strains, strained
+from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
+from moe_ipi.validation.subject import Subject
+
+#: Largest differences between the experts: A, %, meV/atom.
+LATTICE, MODULUS, ENERGY = 0.003, 1.0, 1.0
+#: Largest strain of the energies compared.
+STRAIN = 0.03
+
+
+def check(subject: Subject) -> Check:
+    """Do both experts see the same crystal?"""
+    result = Check(
+        "eos",
+        "Equation of state",
+        "A crystal whose halves have different lattice parameters or stiffness is under stress. Birch-Murnaghan fits "
+        "to isotropically strained crystals, and energies per atom under any strain up to 3 %.",
+    )
+    if subject.config.validation is None:
+        result.skipped = NO_CRYSTAL
+        return result
+    fits = {name: subject.fit(name) for name in subject.models}
+    complex, bulk = fits["complex"], fits["bulk"]
+    differences = energy_differences(subject, complex.lattice_parameter)
+    result.quantities = [
+        Quantity("lattice parameter, bulk - complex", bulk.lattice_parameter - complex.lattice_parameter, "A", LATTICE),
+        Quantity(
+            "bulk modulus, bulk / complex - 1", 100 * (bulk.bulk_modulus / complex.bulk_modulus - 1), "%", MODULUS
+        ),
+        Quantity(
+            f"energy per atom at strains up to {100 * STRAIN:.0f} %, largest difference",
+            1000 * float(np.abs(differences).max()),
+            "meV",
+            ENERGY,
+        ),
+    ]
+    result.tables.append(
+        Table(
+            "Crystal",
+            ("model", "lattice parameter, A", "bulk modulus, GPa", "energy, eV/atom"),
+            tuple(
+                (name, round(f.lattice_parameter, 4), round(f.bulk_modulus, 1), round(float(f.energies.min()), 4))
+                for name, f in fits.items()
+            ),
+        )
+    )
+    result.plots.append(
+        Plot(
+            "Energy of the crystal against its minimum",
+            "lattice parameter, A",
+            "energy, meV/atom",
+            tuple(
+                Curve(n, tuple(f.parameters), tuple(1000 * (f.energies - f.energies.min())), "both")
+                for n, f in fits.items()
+            ),
+        )
+    )
+    return result
+
+
+#: Why checks of the crystal are skipped.
+NO_CRYSTAL = (
+    "the config has no [validation] table that names the bulk crystal; add element, lattice and lattice_parameter"
+)
+
+
+def energy_differences(subject: Subject, lattice_parameter: float) -> np.ndarray:
+    """(strains,) eV/atom, bulk - complex; the experts share their reference energies, so nothing is shifted."""
+    crystal = subject.crystal(lattice_parameter)
+    values = []
+    for strain in random_strains(subject.seed, STRAIN, 10 if subject.quick else 60):
+        energies = []
+        for name in ("complex", "bulk"):
+            atoms = strained(crystal, strain)
+            atoms.calc = subject.calculator(name)
+            energies.append(atoms.get_potential_energy() / len(atoms))
+        values.append(energies[1] - energies[0])
+    return np.array(values)

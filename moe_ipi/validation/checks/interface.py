@@ -1,0 +1,124 @@
+"""Interface stress: a perfect crystal in which the experts meet."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from ase import Atoms, units
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
+
+from moe_ipi.typing import BoolArray, FloatArray
+from moe_ipi.validation.checks.eos import NO_CRYSTAL
+from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Row, Table
+from moe_ipi.validation.subject import Subject
+
+#: Largest spurious force at 0 K, meV/A; largest strain after relaxation, %.
+FORCE, STRAIN = 10.0, 0.1
+#: Standard deviation of displacements in the rattled crystal, A.
+RATTLE = 0.05
+#: Positions (A) and values.
+_Profile = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def check(subject: Subject) -> Check:
+    """Forces and stress that exist only because two experts meet."""
+    result = Check(
+        "interface",
+        "Interface stress",
+        "Every atom of a perfect crystal is in equilibrium, so any force where two experts meet is spurious. A crystal "
+        "is divided by a plane, and a ball is cut out of another; then positions and cell relax.",
+    )
+    if subject.config.validation is None:
+        result.skipped = NO_CRYSTAL
+        return result
+    a = subject.fit("complex").lattice_parameter
+    rows: list[Row] = []
+    measured: list[tuple[float, ...]] = []
+    profiles = []
+    for name, atoms, mask, depth in _scenes(subject, a):
+        numbers, profile = _measure(subject, atoms, mask, depth)
+        measured.append(tuple(round(v, 4) for v in numbers))
+        rows.append((name, len(atoms), int(mask.sum()), *measured[-1]))
+        profiles.append((name, profile))
+    worst = [max(values) for values in zip(*measured, strict=True)]
+    result.quantities = [
+        Quantity("largest spurious force at 0 K", worst[0], "meV/A", FORCE),
+        Quantity("largest strain after relaxation", worst[3], "%", STRAIN),
+        Quantity("largest stress at 0 K", worst[1], "GPa", note="at the complex expert's lattice parameter"),
+        Quantity("largest displacement after relaxation", worst[2], "A"),
+    ]
+    columns = ("interface", "atoms", "complex", "force, meV/A", "stress, GPa", "displacement, A", "strain, %")
+    result.tables.append(Table("Perfect crystal with two experts", columns, tuple(rows)))
+    curves = tuple(Curve(name, x, y, "both") for name, ((x, y), _) in profiles)
+    result.plots.append(
+        Plot("Spurious forces in the perfect crystal", "distance from the interface, A", "largest force, meV/A", curves)
+    )
+    curves = tuple(Curve(name, x, y, "both") for name, (_, (x, y)) in profiles)
+    title = f"Two experts against the complex expert alone, atoms displaced by {RATTLE} A"
+    result.plots.append(Plot(title, "distance from the interface, A", "RMS of force difference, meV/A", curves))
+    return result
+
+
+def _scenes(subject: Subject, a: float) -> list[tuple[str, Atoms, BoolArray, FloatArray]]:
+    """(name, crystal, assignment, distance of each atom from the interface in A)."""
+    cutoff = max(subject.potential.complex.cutoff, subject.potential.bulk.cutoff)
+    unit = subject.crystal(a)
+    # Each half is thicker than two cutoffs, so that the two planes do not see each other.
+    length = int(np.ceil((2 * cutoff if subject.quick else 4 * cutoff) / a)) + 1
+    slab = unit.repeat((length, 2, 2))
+    x, box = slab.positions[:, 0] % slab.cell[0, 0], slab.cell[0, 0]
+    middle = box / 2 - 0.25 * a  # between planes of atoms; the other plane is at -a/4
+    mask = (x + 0.25 * a) % box < middle + 0.25 * a
+    edges = np.abs(np.array([x - middle, x + 0.25 * a, x - (box - 0.25 * a)])).min(axis=0)
+    scenes = [("plane", slab, mask, edges)]
+    side = int(np.ceil((2 * cutoff + (2.0 if subject.quick else 8.0)) / a))
+    ball = unit.repeat(side)
+    radius = 0.35 * side * a
+    distance = ball.get_distances(0, np.arange(len(ball)), mic=True)
+    return [*scenes, ("ball", ball, distance < radius, np.abs(distance - radius))]
+
+
+def _measure(
+    subject: Subject, atoms: Atoms, mask: BoolArray, depth: FloatArray
+) -> tuple[tuple[float, float, float, float], tuple[_Profile, _Profile]]:
+    """(force, stress, displacement, strain) and the two profiles."""
+    calculator = subject.mixed(mask)
+    atoms = atoms.copy()
+    atoms.calc = calculator
+    forces = 1000 * np.linalg.norm(atoms.get_forces(), axis=1)
+    stress = float(np.abs(atoms.get_stress()).max() / units.GPa)
+    profile = _binned(depth, forces, lambda v: float(v.max()))
+    displaced = atoms.copy()
+    displaced.positions += np.random.default_rng(subject.seed).normal(0, RATTLE, (len(atoms), 3))
+    two = displaced.copy()
+    two.calc = calculator
+    one = displaced.copy()
+    one.calc = subject.calculator("complex")
+    difference = 1000 * (two.get_forces() - one.get_forces())
+    noise = _binned(depth, np.sqrt((difference**2).mean(axis=1)), lambda v: float(np.sqrt(np.mean(v**2))))
+    relaxed = atoms.copy()
+    relaxed.calc = calculator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy's logm of a strain of 1e-4
+        whole = FrechetCellFilter(relaxed)  # stands for atoms, which ASE's types do not say
+        BFGS(whole, logfile=None).run(fmax=1e-3, steps=20 if subject.quick else 100)  # type: ignore[arg-type]
+    strain = np.linalg.solve(atoms.cell.array, relaxed.cell.array) - np.eye(3)
+    moved = relaxed.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=False)
+    moved = (moved - moved.mean(axis=0)) @ relaxed.cell.array
+    numbers = (
+        float(forces.max()),
+        stress,
+        float(np.linalg.norm(moved, axis=1).max()),
+        100 * float(np.abs(0.5 * (strain + strain.T)).max()),
+    )
+    return numbers, (profile, noise)
+
+
+def _binned(x: FloatArray, y: FloatArray, statistic: Callable[[FloatArray], float]) -> _Profile:
+    """Statistic of y in bins of x, 1 A wide."""
+    bins = np.floor(x).astype(int)
+    found = np.unique(bins)
+    return tuple(float(k) + 0.5 for k in found), tuple(float(statistic(y[bins == k])) for k in found)

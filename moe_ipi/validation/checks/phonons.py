@@ -1,0 +1,62 @@
+"""Phonons at a few points, by finite displacements."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moe_ipi.properties.phonons import PATHS, POINTS, frequencies_at, path, phonon_model
+from moe_ipi.typing import FloatArray
+from moe_ipi.validation.checks.eos import NO_CRYSTAL
+from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Row, Table
+from moe_ipi.validation.subject import Subject
+
+#: Largest relative difference of a frequency, bulk against complex (%), and lowest frequency (THz).
+TOLERANCE, LOWEST = 5.0, -0.05
+
+
+def check(subject: Subject) -> Check:
+    """Frequencies of both experts."""
+    result = Check(
+        "phonons",
+        "Phonons",
+        "Waves cross from one expert to the other without scattering only if both have the same dispersion. Finite "
+        "displacements of 0.01 A in a supercell, each model at its own lattice parameter (phonopy).",
+    )
+    if subject.config.validation is None:
+        result.skipped = NO_CRYSTAL
+        return result
+    try:
+        import phonopy  # noqa: F401
+    except ImportError:
+        result.skipped = "phonopy is not installed; pip install 'moe-ipi[validation]'"
+        return result
+    lattice = subject.config.validation.lattice
+    points, (abscissae, waves) = POINTS[lattice], path(lattice)
+    frequencies: dict[str, dict[str, FloatArray]] = {}
+    curves: list[Curve] = []
+    rows: list[Row] = []
+    for name in subject.models:
+        calculator = subject.calculator(name)
+        a = subject.fit(name).lattice_parameter
+        model = phonon_model(subject.crystal(a, cubic=False), calculator, 2 if subject.quick else 4)
+        frequencies[name] = {label: frequencies_at(model, q) for label, q in points.items()}
+        rows += [(name, label, *(round(float(f), 3) for f in fs)) for label, fs in frequencies[name].items()]
+        bands = np.array([frequencies_at(model, q) for q in waves])
+        curves += [
+            Curve(f"{name}, branch {k + 1}", tuple(abscissae), tuple(map(float, bands[:, k])), family=name)
+            for k in range(bands.shape[1])
+        ]
+    edge = [label for label in points if label != "G"]
+    complex, bulk = (np.array([frequencies[n][label] for label in edge]) for n in ("complex", "bulk"))
+    result.quantities = [
+        Quantity(
+            "largest difference, bulk / complex - 1", 100 * float(np.abs(bulk / complex - 1).max()), "%", TOLERANCE
+        ),
+        Quantity("lowest frequency", float(min(bulk.min(), complex.min())), "THz", LOWEST, minimum=True),
+    ]
+    branches = complex.shape[1]
+    columns = ("model", "point", *(f"{k + 1}, THz" for k in range(branches)))
+    result.tables.append(Table("Frequencies", columns, tuple(rows)))
+    labels = "-".join(PATHS[lattice])
+    result.plots.append(Plot(f"Dispersion {labels}", f"wave vector along {labels}", "frequency, THz", tuple(curves)))
+    return result

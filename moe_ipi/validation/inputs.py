@@ -1,0 +1,110 @@
+"""What ``moe-ipi validate`` was given, read before anything is measured."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.io import read
+
+from moe_ipi.config import Config, load_config
+from moe_ipi.errors import ConfigError, MoEError, StructureError
+from moe_ipi.frames import frames_of
+from moe_ipi.models import find_config
+from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.structure import read_template
+
+
+def load_pair(path: Path, device: str | None, compile: bool | None) -> Config:
+    """The config of a pair, with its ``[compute]`` overridden."""
+    config = load_config(path)
+    given = {key: value for key, value in (("device", device), ("compile", compile)) if value is not None}
+    return config.model_copy(update={"compute": config.compute.model_copy(update=given)})
+
+
+def other_pair(text: str, device: str | None, compile: bool | None) -> tuple[str, Config]:
+    """``LABEL=CONFIG`` as label and config."""
+    label, separator, path = text.partition("=")
+    if not (label and separator and path):
+        raise ConfigError(f"--compare needs LABEL=CONFIG, not '{text}'")
+    return label, load_pair(find_config(path), device, compile)
+
+
+def read_labels(path: Path | None) -> list[Atoms]:
+    """Frames with energies and forces; none without a file."""
+    if path is None:
+        return []
+    try:
+        frames = read(path, index=":")
+        assert isinstance(frames, list)
+        for frame in frames:
+            frame.get_potential_energy(), frame.get_forces()
+    except OSError as error:
+        raise StructureError(f"cannot read the labels '{path}': {error.strerror or error}") from error
+    except Exception as error:
+        raise StructureError(
+            f"the labels '{path}' cannot be used: {' '.join(str(error).split())}; "
+            "give an extxyz file whose frames have energy and forces"
+        ) from error
+    return frames
+
+
+def structure_to_simulate(config: Config, path: Path | None, frames: list[Atoms]) -> Atoms:
+    """Atoms like those that will be simulated: of the file, the config's template, or the first frame with a region."""
+    path = path or config.template
+    if path is not None:
+        return read_template(path)
+    for frame in frames:
+        if config.regions.needs_disagreement:
+            return Atoms(frame)
+        partitioner = Partitioner(config.regions, frame.get_chemical_symbols())
+        if partitioner.assign_frames(frames_of(frame)).any():
+            return Atoms(frame)
+    raise ConfigError("no structure is known to be simulated; give --structure FILE, or 'template' in the config")
+
+
+def reference_calculator(text: str) -> Calculator:
+    """The model that made the labels.
+
+    Args:
+        text: ``MODULE:FUNCTION`` or ``FILE.py:FUNCTION``; the function takes nothing and returns an ASE calculator.
+
+    Raises:
+        ConfigError: there is no such module, file or function.
+        MoEError: the function fails, for example because its package is not installed.
+    """
+    place, separator, name = text.rpartition(":")
+    if not (separator and place and name):
+        raise ConfigError(f"--reference needs MODULE:FUNCTION or FILE.py:FUNCTION, not '{text}'")
+    try:
+        factory = getattr(_module(place), name)
+    except (ImportError, OSError, AttributeError) as error:
+        raise ConfigError(f"--reference {text}: {error}") from error
+    try:
+        calculator: Calculator = factory()
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no message"
+        raise MoEError(f"--reference {text}: {type(error).__name__}: {reason}") from error
+    return calculator
+
+
+def _module(place: str) -> ModuleType:
+    if not place.endswith(".py"):
+        return importlib.import_module(place)
+    path = Path(place).resolve()
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ImportError(f"there is no file '{place}'")
+    module = importlib.util.module_from_spec(spec)
+    # As when a script runs: it finds the modules beside it.
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module

@@ -1,0 +1,48 @@
+"""A run that is continued is the run that was not interrupted, bit for bit."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.adaptive import assignments, ledger, properties, write_input
+from tests.helpers.case import Case
+from tests.helpers.configs import ADAPTIVE
+from tests.helpers.moe_ipi_run import run_to_end
+
+
+def total(path: Path, steps: int) -> None:
+    """Change the number of steps of an input or checkpoint."""
+    path.write_text(re.sub(r"<total_steps>\s*\d+", f"<total_steps>{steps}", path.read_text()))
+
+
+def copy(case: Case, folder: Path) -> Case:
+    shutil.copytree(case.folder, folder)
+    return Case(folder, case.atoms, case.name)
+
+
+@pytest.mark.parametrize("beads", [1, 4])
+def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, beads: int) -> None:
+    whole = Case.create(tmp_path / "whole", ADAPTIVE)
+    input = write_input(whole, steps=80, beads=beads)
+    parts = copy(whole, tmp_path / "parts")
+    run_to_end(whole, input)
+    total(parts.folder / "input.xml", 40)
+    run_to_end(parts, parts.folder / "input.xml")
+    total(parts.folder / "out.chk_4", 80)
+    run_to_end(parts, parts.folder / "out.chk_4")
+    for name in ("pos", "mom", "for"):
+        one, other = (each.frames(name, beads, 81)[-1] for each in (whole, parts))
+        np.testing.assert_array_equal(one, other, err_msg=name)
+    lines = ledger(whole.folder)
+    assert lines == ledger(parts.folder)
+    assert [line.step for line in lines] == list(range(0, 81, 10))
+    changed = [line.step for line in lines if line.joined or line.left]
+    assert any(0 < step <= 40 for step in changed) and any(step > 40 for step in changed)
+    np.testing.assert_array_equal(assignments(whole.folder), assignments(parts.folder))
+    # With the thermostat the conserved quantity is a sum over all steps: equal but for rounding.
+    np.testing.assert_allclose(properties(whole.folder)[:, 1], properties(parts.folder)[:, 1], rtol=0, atol=1e-9)

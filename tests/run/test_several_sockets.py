@@ -1,0 +1,83 @@
+"""Several force fields with drivers of their own: one energy split in two, under `moe-ipi run`."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from moe_ipi.driver.address import Server
+from moe_ipi.plugin.ipi_input import InputError, read_input
+from moe_ipi.run.local_drivers import threads_environment
+from moe_ipi.threads import available_cores
+from tests.helpers import inputs
+from tests.helpers.case import Case
+from tests.helpers.moe_ipi_run import children, end_with_all_drivers, run, step_of_restart, wait_for_steps
+from tests.helpers.processes import assert_one_error, wait_for
+
+
+def split(case: Case, **options: int) -> Path:
+    """An input with the cheap expert on every atom, and the correction to it, in the same step."""
+    fields = [
+        inputs.ffsocket(name, f"{case.name}-{kind}", options=inputs.hamiltonian(kind))
+        for name, kind in (("bulk", "bulk"), ("the/rest", "correction"))
+    ]
+    path = case.write_input("\n".join(fields), **options)
+    one, both = "<force forcefield='moe'/>", "<force forcefield='bulk'/><force forcefield='the/rest'/>"
+    assert one in path.read_text()
+    path.write_text(path.read_text().replace(one, both))
+    return path
+
+
+def test_the_two_parts_are_the_whole(case: Case) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(f"/tmp/ipi_{case.name}-correction")
+    with run(case, split(case, beads=2, steps=1_000_000), "-n", "2") as parent:
+        output, steps = end_with_all_drivers(case, parent, 4)
+        assert not children(case)
+    assert f"removed /tmp/ipi_{case.name}-correction, which a killed run had left" in output
+    logs = sorted(path.name for path in case.folder.glob("out.*driver*.log"))
+    assert logs == [f"out.{name}.driver-{k}.log" for name in ("bulk", "the_rest") for k in (1, 2)]
+    assert all("structures evaluated" in (case.folder / log).read_text() for log in logs)
+    printed = np.loadtxt(case.folder / "out.props")
+    potential = case.potential()
+    assignment = case.assignment()
+    positions, forces = (case.frames(name, 2, steps + 1) for name in ("pos", "for"))
+    cells = np.repeat(case.atoms.cell.array[None], 2, axis=0)
+    for k in range(steps + 1):
+        direct = potential.evaluate(positions[k], cells, assignment)
+        np.testing.assert_allclose(printed[k, 1:3], direct.energies, rtol=1e-10)
+        np.testing.assert_allclose(forces[k], direct.forces, rtol=0, atol=1e-9)
+
+
+def test_a_killed_driver_of_the_second_one(case: Case) -> None:
+    with run(case, split(case, steps=1_000_000)) as parent:
+        wait_for_steps(case, parent, 3)
+        _, second = children(case, "cli")
+        os.kill(second, signal.SIGKILL)
+        output = wait_for(parent, status=1)
+        assert not children(case)
+    assert_one_error(output, "driver 1 of 'the/rest' failed: it was killed by signal 9 (SIGKILL)")
+    assert step_of_restart(case) >= 3
+
+
+def test_addresses(case: Case) -> None:
+    path = split(case)
+    assert read_input(path, case.folder).servers == (
+        ("bulk", Server(f"{case.name}-bulk")),
+        ("the/rest", Server(f"{case.name}-correction")),
+    )
+    text = path.read_text().replace("-correction</address>", "-bulk</address>")
+    path.write_text(text.replace("mode='unix'", "mode='shm'", 1))
+    with pytest.raises(InputError, match=r"'bulk' and 'the/rest' of .* the same address: give each its own <address>"):
+        read_input(path, case.folder)
+
+
+def test_all_drivers_share_the_cores(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert threads_environment(case.config, 1) == {"OMP_NUM_THREADS": str(available_cores())}
+    assert threads_environment(case.config, 2 * available_cores()) == {"OMP_NUM_THREADS": "1"}
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads_environment(case.config, 1) == {}

@@ -1,0 +1,57 @@
+"""What every check has in common, and what those of crystals find for equal and unequal experts."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from moe_ipi.cli import _check_keys
+from moe_ipi.validation import checks
+from moe_ipi.validation.checks import CHECKS
+from moe_ipi.validation.run import COMPARED
+from tests.helpers.subjects import labelled, numbers, slab, subject
+
+CRYSTAL = ("eos", "elastic", "interface", "defects", "phonons")
+
+
+def test_a_check_is_a_file_of_its_name():
+    files = {path.stem for path in Path(checks.__file__).parent.glob("*.py")} - {"__init__"}
+    assert set(CHECKS) == files
+    for key, check in CHECKS.items():
+        assert check.__module__ == f"moe_ipi.validation.checks.{key}"
+    assert set(COMPARED) <= set(CHECKS)
+
+
+def test_the_command_line_names_every_check():
+    """It reads the names of the files, as importing the checks takes seconds."""
+    assert _check_keys() == sorted(CHECKS)
+
+
+@pytest.mark.parametrize("key", CHECKS)
+def test_a_check_knows_its_key(key):
+    check = CHECKS[key](subject(labels=[labelled(slab(), 1)]))
+    assert check.key == key
+    assert check.title and re.search(r"\.$", check.explanation) and check.quantities and not check.skipped
+
+
+@pytest.mark.parametrize("key", CRYSTAL)
+def test_equal_experts_agree(key):
+    check = CHECKS[key](subject(bulk="complex"))
+    assert check.passed, numbers(check)
+    differences = [q.value for q in check.quantities if "/ complex - 1" in q.name or "difference" in q.name]
+    assert all(abs(value) < 0.01 for value in differences)
+
+
+@pytest.mark.parametrize("key", ["eos", "elastic", "interface", "phonons"])
+def test_unequal_experts_are_found(key):
+    check = CHECKS[key](subject())
+    assert check.passed is False
+    assert check.explanation and check.tables
+
+
+@pytest.mark.parametrize("key", CRYSTAL)
+def test_no_crystal_no_check(key):
+    some = subject()
+    some.config = some.config.model_copy(update={"validation": None})
+    check = CHECKS[key](some)
+    assert "[validation]" in check.skipped and not check.quantities

@@ -1,0 +1,172 @@
+"""``moe-ipi validate``: the command, the report, what it does with failures and with bad input."""
+
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from ase.io import write
+
+from moe_ipi.validation import run as runner
+from moe_ipi.validation.command import Options, run_validate
+from moe_ipi.validation.result import Check, Curve, Plot, Quantity
+from tests.helpers.configs import ANALYTIC, AROUND_CO
+from tests.helpers.processes import one_error
+from tests.helpers.subjects import labelled, slab
+
+CRYSTAL = '[validation]\nelement = "Pt"\nlattice_parameter = 3.9\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "moe.toml").write_text(ANALYTIC + AROUND_CO + CRYSTAL + 'labels = "labels.xyz"\n')
+    same = ANALYTIC.replace('parameters = "bulk"', 'parameters = "complex"')
+    (tmp_path / "same.toml").write_text(same + AROUND_CO + CRYSTAL)
+    write(tmp_path / "labels.xyz", [labelled(slab(), k) for k in range(2)], format="extxyz")
+    return tmp_path
+
+
+def validate(folder, *options):
+    command = [sys.executable, "-m", "moe_ipi.cli", "validate", "--quick", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+class Page(HTMLParser):
+    """Tags that are open, addresses, and text."""
+
+    def __init__(self):
+        super().__init__()
+        self.stack, self.addresses, self.text = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "br", "img", "link"):
+            self.stack.append(tag)
+        self.addresses += [v for k, v in attributes if k in ("src", "href", "xlink:href") and v]
+
+    def handle_startendtag(self, tag, attributes):
+        self.addresses += [v for k, v in attributes if k in ("src", "href", "xlink:href") and v]
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_a_whole_validation(folder):
+    done = validate(folder, "-c", "moe.toml", "--compare", "equal experts=same.toml")
+    assert done.returncode == 1, done.stderr  # the analytic experts do not agree
+    assert "FAIL" in done.stdout and "equal experts" in done.stdout and "report.html" in done.stdout
+    data = json.loads((folder / "validation/report.json").read_text())
+    assert [c["key"] for c in data["checks"]] == list(runner.CHECKS)
+    assert not [c for c in data["checks"] if c["error"] or c["skipped"]]
+    assert data["passed"] is False and data["pair"]["labels"] == 2
+    assert {c["key"] for c in data["compare"][0]["checks"]} == set(runner.COMPARED)
+    force = next(r for r in data["comparison"] if r["name"] == "largest spurious force at 0 K")
+    assert force["value"] > 10 and force["others"][0]["value"] < 1e-6
+    page = Page()
+    html = (folder / "validation/report.html").read_text()
+    page.feed(html)
+    assert not page.stack
+    assert page.addresses and all(a.startswith(("#", "data:")) for a in page.addresses)
+    text = " ".join(page.text)
+    for check in data["checks"]:
+        for quantity in check["quantities"]:
+            assert f"{quantity['value']:.4g}" in text, quantity
+    assert html.count("<svg") == sum(len(c["plots"]) for c in data["checks"]) > 6
+
+
+def test_equal_experts_pass(folder):
+    done = validate(folder, "-c", "same.toml", "--labels", "labels.xyz", "--only", "eos,interface", "-o", "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((folder / "out/report.json").read_text())["passed"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-c", "moe.toml", "--only", "eos,elastics"), "no check 'elastics'; the checks are parity, eos"),
+        (("-c", "moe.toml", "--only", "eos", "--skip", "eos"), "leave no check"),
+        (("-c", "moe.toml", "--labels", "none.xyz"), "cannot read the labels 'none.xyz'"),
+        (("-c", "moe.toml", "--labels", "bare.xyz"), "give an extxyz file whose frames have energy and forces"),
+        (("-c", "moe.toml", "--compare", "same.toml"), "--compare needs LABEL=CONFIG"),
+        (
+            (
+                "-c",
+                "same.toml",
+            ),
+            "give --structure FILE",
+        ),
+        (
+            (
+                "-c",
+                "none.toml",
+            ),
+            "there is no config 'none.toml'",
+        ),
+        (("-c", "moe.toml", "--structure", "none.xyz"), "none.xyz"),
+    ],
+)
+def test_bad_input_is_one_line(folder, command, monkeypatch, options, message):
+    monkeypatch.chdir(folder)
+    write("bare.xyz", slab(), format="extxyz")
+    assert message in one_error(command("validate", "--quick", *options))
+    assert not (folder / "validation").exists()
+
+
+def stub(monkeypatch, **checks):
+    """Replace the checks; each is a function of the subject."""
+    monkeypatch.setattr(runner, "CHECKS", checks)
+
+
+def measured(value, **more):
+    return lambda subject: Check("good", "Good", "Fine.", [Quantity("a number", value, "eV", 1.0)], **more)
+
+
+def broken(subject):
+    raise ZeroDivisionError("nothing <b>there</b>")
+
+
+def test_a_check_that_breaks_does_not_take_the_others_with_it(folder, monkeypatch):
+    stub(monkeypatch, broken=broken, good=measured(0.5))
+    assert run_validate(folder / "moe.toml", Options(output=folder / "out", quick=True)) is False
+    data = json.loads((folder / "out/report.json").read_text())
+    assert data["checks"][0]["error"].startswith("ZeroDivisionError") and data["checks"][1]["passed"] is True
+    html = (folder / "out/report.html").read_text()
+    assert "nothing &lt;b&gt;there&lt;/b&gt;" in html and "<b>there" not in html
+
+
+def interrupt(subject):
+    raise KeyboardInterrupt
+
+
+def interrupt_in_numba(subject):
+    """A Ctrl-C that arrives in compiled code."""
+    raise SystemError("<built-in> returned a result with an exception set") from KeyboardInterrupt()
+
+
+@pytest.mark.parametrize("interrupt", [interrupt, interrupt_in_numba])
+def test_ctrl_c_keeps_what_was_measured(folder, monkeypatch, interrupt):
+
+    stub(monkeypatch, good=measured(0.5), late=interrupt, never=broken)
+    assert run_validate(folder / "moe.toml", Options(output=folder / "out", quick=True)) is False
+    data = json.loads((folder / "out/report.json").read_text())
+    assert [c["key"] for c in data["checks"]] == ["good"] and data["passed"] is False
+
+
+def test_numbers_that_are_not_finite(folder, monkeypatch):
+    stub(monkeypatch, good=measured(float("nan")))
+    assert run_validate(folder / "moe.toml", Options(output=folder / "out", quick=True)) is False
+    assert json.loads((folder / "out/report.json").read_text())["checks"][0]["quantities"][0]["value"] is None
+
+
+def test_an_earlier_report_is_replaced_only_by_a_complete_one(folder, monkeypatch):
+    stub(monkeypatch, good=measured(0.5))
+    assert run_validate(folder / "moe.toml", Options(output=folder / "out", quick=True)) is True
+    before = (folder / "out/report.html").read_bytes()
+    monkeypatch.setattr("moe_ipi.validation.report.svg", broken)
+    stub(monkeypatch, good=measured(0.5, plots=[Plot("p", "x", "y", (Curve("c", (0.0,), (1.0,)),))]))
+    with pytest.raises(ZeroDivisionError):
+        run_validate(folder / "moe.toml", Options(output=folder / "out", quick=True))
+    assert (folder / "out/report.html").read_bytes() == before
