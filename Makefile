@@ -1,6 +1,7 @@
 # make demo        install into .venv and run the demonstration
 # make test        install into .venv and run the tests
 # make test-slow   the tests that compile several models
+# make soak MINUTES=60   path integrals, and one fault after the other; prints a table (docs/reliability.md)
 # make check       formatting, lint and types, as CI does first
 # make dev         everything for work on moe_ipi: tools, and hooks that run before a commit
 # make dist        sdist and wheel in dist/, checked
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_INSTALL = $(VENV)/bin/pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test test-slow check dev dist
+.PHONY: install demo test test-slow soak check dev dist
 
 install: $(VENV)/installed
 
@@ -32,6 +33,10 @@ test: install
 
 test-slow: install
 	$(VENV)/bin/pytest -m slow --timeout 900
+
+MINUTES ?= 10
+soak: install
+	$(VENV)/bin/python -m tests.soak.soak --minutes $(MINUTES)
 
 check: $(VENV)/tools
 	$(VENV)/bin/ruff format --check .

@@ -78,6 +78,9 @@ def driver(
     connect_timeout: Annotated[
         float, typer.Option(min=0.0, help="Seconds during which an i-PI that does not listen yet is waited for.")
     ] = 60.0,
+    reconnect: Annotated[
+        bool, typer.Option("--reconnect", help="When i-PI has ended, wait as long for the next one at the same place.")
+    ] = False,
 ) -> None:
     """Serve forces to an i-PI that runs somewhere."""
     from moe_ipi.driver.address import Server
@@ -85,7 +88,15 @@ def driver(
 
     # Shared memory comes with a UNIX socket.
     server = Server(address=address, port=None if unix or shm else port, shm=shm, prefix=prefix)
-    run_driver(config, server, template, device=device, compile=compile, connect_timeout=connect_timeout)
+    run_driver(
+        config,
+        server,
+        template,
+        device=device,
+        compile=compile,
+        connect_timeout=connect_timeout,
+        reconnect=reconnect,
+    )
 
 
 @app.command()
@@ -97,11 +108,36 @@ def run(
     ] = 1,
     device: DeviceOption = None,
     compile: CompileOption = None,
+    stall_timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="SECONDS",
+            help="Replace a driver that takes longer for an answer, or end the run; default: 'run.stall_timeout' of "
+            "the config, else only say who is waited for.",
+        ),
+    ] = None,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Continue a checkpoint also with other experts or regions than it was made with; the ledger says so.",
+        ),
+    ] = False,
 ) -> None:
     """Run i-PI and its drivers on this machine, together."""
     from moe_ipi.run.launch import run_simulation
 
-    status = run_simulation(input, config, n_drivers=drivers, directory=Path.cwd(), device=device, compile=compile)
+    status = run_simulation(
+        input,
+        config,
+        n_drivers=drivers,
+        directory=Path.cwd(),
+        device=device,
+        compile=compile,
+        stall_timeout=stall_timeout,
+        accept_changes=accept_changes,
+    )
     raise typer.Exit(status)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -190,9 +192,7 @@ def full_list(positions: FloatArray, cell: FloatArray, pbc: Periodicity, cutoff:
     Raises:
         StructureError: the cell is singular or has collapsed.
     """
-    # Imported here because it imports torch, and reading a structure or checking rules needs none of it.
-    from vesin import NeighborList
-
+    search_for = _vesin()
     periodic = np.array(pbc)
     box = completed_cell(cell, pbc)
     count = len(positions)
@@ -220,7 +220,7 @@ def full_list(positions: FloatArray, cell: FloatArray, pbc: Periodicity, cutoff:
         inside += np.outer(compact - along, box[axis])
         box[axis] *= compact.max() + 2.0 * reach
     try:
-        search = NeighborList(cutoff=cutoff + margin, full_list=True, sorted=False)
+        search = search_for(cutoff=cutoff + margin, full_list=True, sorted=False)
         first, second, shifts = search.compute(inside, box, periodic, "ijS")
     except RuntimeError as error:
         raise StructureError(f"no neighbour list for this structure: {error}") from error
@@ -228,6 +228,22 @@ def full_list(positions: FloatArray, cell: FloatArray, pbc: Periodicity, cutoff:
     shifts = shifts + (cells[centers] - cells[neighbors]).astype(np.int64)
     order = _order(centers, neighbors, shifts, count)
     return Edges(centers[order], neighbors[order], shifts[order].astype(np.float64))
+
+
+def _vesin() -> Any:
+    """vesin's ``NeighborList``, without torch where nothing else needs it.
+
+    vesin 0.6 imports torch if it can, for tensors that never come here; that takes seconds in each process.
+    """
+    if "vesin" in sys.modules or "torch" in sys.modules:
+        from vesin import NeighborList
+    else:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # so an import of it fails
+        try:
+            from vesin import NeighborList
+        finally:
+            del sys.modules["torch"]
+    return NeighborList
 
 
 def _order(centers: IntArray, neighbors: IntArray, shifts: IntArray, count: int) -> IntArray:

@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ[variable] = str(cache.mkdir(f"{name}-{worker}"))
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With ``--dist loadgroup`` whatever shares an expensive fixture of its module stays on one worker."""
     for item in items:

@@ -34,7 +34,10 @@ def test_every_key_of_the_config_is_documented_and_valid(tmp_path):
     config = load_config(path)
     tables = [
         Config,
-        *(type(t) for t in (config.experts, config.regions, config.segments, config.compute, config.driver)),
+        *(
+            type(t)
+            for t in (config.experts, config.regions, config.segments, config.compute, config.driver, config.run)
+        ),
     ]
     tables += [type(config.experts.complex), *(type(rule) for rule in config.regions.rules)]
     for table in tables:

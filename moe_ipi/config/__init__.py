@@ -24,6 +24,7 @@ from moe_ipi.config.tables import (
     ExpertsConfig,
     FinnisSinclairExpert,
     ModelExpert,
+    RunConfig,
     SegmentsConfig,
     ValidationConfig,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "ModelExpert",
     "RegionsConfig",
     "RuleConfig",
+    "RunConfig",
     "SegmentsConfig",
     "SlabRule",
     "SpeciesRule",

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from moe_ipi.config.base import Length, Table
-from moe_ipi.config.rules import AgreementRule, RuleConfig
+from moe_ipi.config.rules import AgreementRule, BoxRule, RuleConfig, SlabRule
 
 
 class RegionsConfig(Table):
@@ -51,3 +51,9 @@ class RegionsConfig(Table):
     def needs_disagreement(self) -> bool:
         """Whether a rule asks how much the experts differ."""
         return any(isinstance(rule, AgreementRule) for rule in self.rules)
+
+    @property
+    def oriented_axes(self) -> str:
+        """The axes (``""`` to ``"xyz"``) along which a rule measures; it matters how the atoms are turned."""
+        axes = {rule.axis for rule in self.rules if isinstance(rule, SlabRule)}
+        return "xyz" if any(isinstance(rule, BoxRule) for rule in self.rules) else "".join(sorted(axes))

@@ -71,6 +71,14 @@ class DriverConfig(Table):
     extras: list[Literal["assignment", "atom_energies"]] = Field(default=[])
 
 
+class RunConfig(Table):
+    """The ``[run]`` table: what ``moe-ipi run`` does about drivers that are lost or do not answer."""
+
+    restarts: Annotated[int, Field(ge=0)] = 5
+    restart_delay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    stall_timeout: Positive | None = None
+
+
 class ValidationConfig(Table):
     """The ``[validation]`` table: the bulk crystal that both experts must agree on, and reference labels."""
 
@@ -88,5 +96,6 @@ class Config(Table):
     segments: SegmentsConfig = SegmentsConfig()
     compute: ComputeConfig = ComputeConfig()
     driver: DriverConfig = DriverConfig()
+    run: RunConfig = RunConfig()
     validation: ValidationConfig | None = None
     template: Path | None = None

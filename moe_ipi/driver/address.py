@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import time
 from dataclasses import dataclass
 
 from moe_ipi.driver.protocol import ProtocolError
 
+#: Environment variable: process id of the ``moe-ipi run`` that has started this driver, which is of no use without it.
+PARENT = "MOE_IPI_RUN_PID"
 _RETRY_AFTER = 0.2
 _RETRIED = {
     errno.ECONNREFUSED,
@@ -20,6 +23,10 @@ _RETRIED = {
     errno.ECONNRESET,
     errno.ECONNABORTED,
 }
+
+
+class NobodyThere(ProtocolError):
+    """No server listens."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,14 @@ def connect(server: Server, timeout: float) -> socket.socket:
         A connected, blocking socket.
 
     Raises:
-        ProtocolError: the deadline has passed, or trying again cannot help.
+        NobodyThere: the deadline has passed.
+        ProtocolError: trying again cannot help, or the ``moe-ipi run`` that has started this process has ended.
     """
     if server.port is not None and not 0 < server.port < 65536:
         raise ProtocolError(f"cannot connect to {server}: a port is a number from 1 to 65535; check --port")
     deadline = time.monotonic() + timeout
     while True:
+        _check_parent()
         try:
             sock = _connect_once(server, max(deadline - time.monotonic(), 1.0))
         except socket.gaierror as error:
@@ -74,7 +83,7 @@ def connect(server: Server, timeout: float) -> socket.socket:
                     f"cannot connect to {server}: {error.strerror or error}; check --address"
                 ) from error
             if time.monotonic() + _RETRY_AFTER > deadline:
-                raise ProtocolError(_nobody_there(server, timeout, error.errno)) from error
+                raise NobodyThere(_nobody_there(server, timeout, error.errno)) from error
         else:
             # The kernel may connect a socket to itself where nobody listens on a port.
             if server.port is None or sock.getsockname() != sock.getpeername():
@@ -98,6 +107,13 @@ def _connect_once(server: Server, timeout: float) -> socket.socket:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return sock
+
+
+def _check_parent() -> None:
+    parent = os.environ.get(PARENT)
+    if parent is not None and parent != str(os.getppid()):
+        # Another run may listen at this address by now.
+        raise ProtocolError("the run that has started this driver has ended")
 
 
 def _nobody_there(server: Server, timeout: float, code: int | None) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from moe_ipi.driver import protocol
-from moe_ipi.driver.address import Server, connect
+from moe_ipi.driver.address import NobodyThere, Server, connect
 from moe_ipi.driver.log import Log, log_to_stderr
-from moe_ipi.driver.protocol import Connection, PeerClosed, ProtocolError, Result
+from moe_ipi.driver.protocol import VANISHED, Connection, PeerClosed, ProtocolError, Result
 from moe_ipi.driver.shared_memory import SharedArrays
 from moe_ipi.errors import MoEError, StructureError, interruption
 from moe_ipi.typing import FloatArray
+
+#: Seconds between the end of a server and the first attempt to find the next one.
+_RECONNECT_AFTER = 0.5
 
 
 class Evaluates(Protocol):
@@ -24,6 +29,14 @@ class Evaluates(Protocol):
 
         The parameters are those of the force field, as they came with these structures.
         """
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """What remembers something of a run."""
+
+    def forget(self) -> None:
+        """Be as before the first structure: the next one is that of another run."""
 
 
 class Client:
@@ -141,13 +154,22 @@ def _without_padding(positions: FloatArray, cells: FloatArray) -> int:
     return number
 
 
-def run_client(server: Server, evaluator: Evaluates, *, connect_timeout: float = 60.0, log: Log = log_to_stderr) -> int:
+def run_client(
+    server: Server,
+    evaluator: Evaluates,
+    *,
+    connect_timeout: float = 60.0,
+    reconnect: bool = False,
+    log: Log = log_to_stderr,
+) -> int:
     """Connect to a server and answer it until it stops.
 
     Args:
         server: where it listens.
         evaluator: computes; must be ready to do so at once.
         connect_timeout: seconds during which a server that does not listen yet is waited for.
+        reconnect: when the server has stopped, wait as long for the next one at the same place, which may be another
+            run; an ``evaluator`` that remembers something of a run must then be ``Forgetful``.
         log: receives one line of text at a time.
 
     Returns:
@@ -158,13 +180,34 @@ def run_client(server: Server, evaluator: Evaluates, *, connect_timeout: float =
         MoEError: a structure cannot be evaluated.
     """
     log(f"connecting to {server}")
-    connection = Connection(connect(server, connect_timeout))
+    evaluated = _serve_once(connect(server, connect_timeout), server, evaluator, reconnect, log)
+    while reconnect:
+        if isinstance(evaluator, Forgetful):
+            evaluator.forget()
+        log(f"waiting for the next server at {server}, for at most {connect_timeout:g} s")
+        # The socket of a server that is about to end still takes connections.
+        time.sleep(_RECONNECT_AFTER)
+        try:
+            sock = connect(server, connect_timeout)
+        except NobodyThere:
+            log(f"no other server has come; {evaluated} structures evaluated")
+            break
+        evaluated += _serve_once(sock, server, evaluator, reconnect, log)
+    return evaluated
+
+
+def _serve_once(sock: socket.socket, server: Server, evaluator: Evaluates, reconnect: bool, log: Log) -> int:
+    connection = Connection(sock)
     log("connected")
     client = Client(connection, evaluator, shm=server.shm)
     try:
         said_exit = client.serve()
+        ending = "the server said EXIT" if said_exit else "the server closed the connection without EXIT"
+    except ProtocolError as error:
+        if not reconnect or not str(error).startswith(VANISHED):
+            raise
+        ending = str(error)
     finally:
         connection.close()
-    ending = "the server said EXIT" if said_exit else "the server closed the connection without EXIT"
     log(f"{ending}; {client.evaluated} structures evaluated")
     return client.evaluated

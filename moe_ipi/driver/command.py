@@ -26,6 +26,7 @@ def run_driver(
     device: str | None = None,
     compile: bool | None = None,
     connect_timeout: float = 60.0,
+    reconnect: bool = False,
     log: Log = log_to_stderr,
 ) -> int:
     """Serve i-PI (or any server that speaks its protocol) until it says ``EXIT`` or closes the connection.
@@ -40,6 +41,7 @@ def run_driver(
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``...; ``None`` takes ``compute.device`` of the config.
         compile: compile the models with AOTInductor; ``None`` takes ``compute.compile`` of the config.
         connect_timeout: seconds during which a refused connection, or a missing socket file, is tried again.
+        reconnect: serve one server after the other, with the models loaded once, until none comes in that time.
         log: receives one line of text at a time, without a line end.
 
     Returns:
@@ -64,7 +66,7 @@ def run_driver(
     evaluator = Evaluator.from_config(loaded, template, device=device, compile=compile, log=log)
     evaluator.warm_up()
     with _sigterm_as_exit():
-        return run_client(server, evaluator, connect_timeout=connect_timeout, log=log)
+        return run_client(server, evaluator, connect_timeout=connect_timeout, reconnect=reconnect, log=log)
 
 
 @contextmanager

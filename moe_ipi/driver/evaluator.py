@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -13,12 +14,16 @@ from ase import Atoms
 
 from moe_ipi.assignment import assignment_by_rules
 from moe_ipi.config import Config
+from moe_ipi.driver.first_structure import compare_with_template
 from moe_ipi.driver.log import Log, log_to_stderr
 from moe_ipi.driver.protocol import Result
 from moe_ipi.errors import StructureError
 from moe_ipi.frames import Frames, checked_frames, frames_of
+from moe_ipi.inband.identity import FULL_PRECISION, Identity, IdentityError, identity_of
+from moe_ipi.inband.identity import decode as decode_identity
 from moe_ipi.inband.request import Request, RequestError, read_request
 from moe_ipi.inband.token import Token, decode
+from moe_ipi.regions.warnings import assignment_warning
 from moe_ipi.typing import BoolArray, FloatArray, Periodicity
 from moe_ipi.units import BOHR, HARTREE, HARTREE_PER_BOHR
 
@@ -47,6 +52,7 @@ class Evaluator:
         extras: what to add to ``moe_n_complex`` in the extras of every structure, see :class:`DriverConfig`.
         assignment_from: ``"template"`` or ``"first"``: where the assignment comes from.
         log: receives the line about the assignment.
+        identity: what this driver computes with; structures of a run that computes with something else are refused.
     """
 
     def __init__(
@@ -58,12 +64,18 @@ class Evaluator:
         extras: Sequence[str] = (),
         assignment_from: Literal["template", "first"] = "template",
         log: Log = log_to_stderr,
+        identity: Identity | None = None,
     ) -> None:
         self._potential = potential
         self._partitioner = partitioner
         self._template = template
         self._extras = frozenset(extras)
         self._log = log
+        self._identity = identity
+        #: Whether the first structure was compared with the template.
+        self._compared = False
+        #: The last identity that came, as text: it fits.
+        self._known_identity = ""
         self._has_cell = template.cell.rank > 0
         self._announced = False
         self._from_template = assignment_from == "template" and self._has_cell
@@ -103,14 +115,24 @@ class Evaluator:
         """
         from moe_ipi.potential import MoEPotential
         from moe_ipi.regions.partitioner import Partitioner
-        from moe_ipi.structure import read_template
+        from moe_ipi.structure import periodicity_note, read_template
 
         atoms = template if isinstance(template, Atoms) else read_template(template)
+        note = periodicity_note(atoms)
+        if note is not None:
+            log(note)
         species = tuple(atoms.get_chemical_symbols())
         partitioner = Partitioner(config.regions, species)
         potential = MoEPotential.from_config(config, species, device=device, compile=compile)
-        extras = config.driver.extras
-        return cls(potential, partitioner, atoms, extras=extras, assignment_from=assignment_from, log=log)
+        return cls(
+            potential,
+            partitioner,
+            atoms,
+            extras=config.driver.extras,
+            assignment_from=assignment_from,
+            log=log,
+            identity=identity_of(config, species, _precision()),
+        )
 
     @property
     def assignment(self) -> BoolArray | None:
@@ -124,6 +146,15 @@ class Evaluator:
         # Which atoms will be complex is not known: use both experts.
         assignment = np.arange(len(atoms)) % 2 == 0
         self._potential.evaluate_frames(frames_of(atoms), assignment)
+
+    def forget(self) -> None:
+        """Be as before the first structure: the next one is that of another run."""
+        self._token = None
+        self._known_identity = ""
+        self._compared = False
+        self._announced = False
+        if not self._from_template:
+            self._frozen = None
 
     def evaluate(
         self, positions: FloatArray, cells: FloatArray, parameters: Mapping[str, str] = MappingProxyType({})
@@ -142,11 +173,16 @@ class Evaluator:
 
         Raises:
             RequestError: a parameter is unknown, or the structure comes without a token after others with one.
+            IdentityError: the run computes with other experts or atoms than this driver.
             TokenError: the token is damaged or for another number of atoms.
             StructureError: the number of atoms is not the template's, or numbers are not finite.
         """
         request = read_request(parameters)
+        if request.identity is not None and request.identity != self._known_identity:
+            self._check_identity(request.identity)
         frames = self._frames(positions, cells)
+        if not self._compared:
+            self._compare(frames, request)
         assignment = self._assignment(request, frames)
         if request.probe is None:
             evaluation = self._potential.evaluate_frames(frames, assignment, request.hamiltonian)
@@ -158,6 +194,24 @@ class Evaluator:
             self._result(evaluation, assignment, k, moe_disagreement=disagreement[k].tolist())
             for k in range(len(frames))
         ]
+
+    def _compare(self, frames: Frames, request: Request) -> None:
+        # Rules matter here only if this driver makes the assignment, in the template's frame of reference.
+        axes = self._partitioner.regions.oriented_axes if self._from_template and request.token is None else ""
+        note = compare_with_template(self._template, frames, oriented_rules=axes)
+        if note is not None:
+            self._log(note)
+        self._compared = True
+
+    def _check_identity(self, text: str) -> None:
+        if self._identity is not None:
+            different = decode_identity(text).differences(self._identity, regions=False)
+            if different:
+                raise IdentityError(
+                    f"this driver has {' and '.join(different)} than the run whose structure it received: start it "
+                    "with the config and the template of that run; two runs must not listen at one address"
+                )
+        self._known_identity = text
 
     def _frames(self, positions: FloatArray, cells: FloatArray) -> Frames:
         """The structures in A; rows of the cells are lattice vectors."""
@@ -175,14 +229,17 @@ class Evaluator:
         if self._announced and self._frozen is not None:
             return self._frozen
         source = "from the template"
+        if self._from_template:
+            frames = frames_of(self._template)
+        else:
+            source = "from the first structure (use one driver, or a template with a cell)"
         if self._frozen is None:
-            if self._from_template:
-                frames = frames_of(self._template)
-            else:
-                source = "from the first structure (use one driver, or a template with a cell)"
             self._frozen = assignment_by_rules(self._partitioner, self._potential, frames)
         self._announced = True
         self._log(f"assignment: {_counts(self._frozen)}, {source}, frozen")
+        warning = assignment_warning(self._partitioner, frames, self._frozen)
+        if warning is not None:
+            self._log(warning)
         return self._frozen
 
     def _under(self, text: str) -> BoolArray:
@@ -215,3 +272,9 @@ class Evaluator:
 def _counts(assignment: BoolArray) -> str:
     number = int(assignment.sum())
     return f"{number} complex, {len(assignment) - number} bulk atoms"
+
+
+def _precision() -> str:
+    """Of float32 products in this process, if its experts use torch."""
+    torch = sys.modules.get("torch")
+    return FULL_PRECISION if torch is None else str(torch.get_float32_matmul_precision())

@@ -24,8 +24,12 @@ HEADER_LENGTH = 12
 STATUS, INIT, POSDATA, GETFORCE, EXIT = "STATUS", "INIT", "POSDATA", "GETFORCE", "EXIT"
 NEEDINIT, READY, HAVEDATA, FORCEREADY = "NEEDINIT", "READY", "HAVEDATA", "FORCEREADY"
 
+#: How the error of a driver begins whose server is gone.
+VANISHED = "the server vanished"
+
 # Larger numbers mean that both sides disagree on what comes next; they must not become an allocation.
 _MAX_ATOMS = 10_000_000
+_MAX_BATCH = 100_000
 _MAX_TEXT = 16 * 1024 * 1024
 
 
@@ -154,8 +158,7 @@ class Connection:
             if self._stopped():
                 raise PeerClosed(said_exit=True) from None
             raise ProtocolError(
-                f"the server vanished before it took its answer ({error.strerror or error}); "
-                "see its own output for the reason"
+                f"{VANISHED} before it took its answer ({error.strerror or error}); see its own output for the reason"
             ) from error
 
     def drain(self, seconds: float = 0.2) -> None:
@@ -192,7 +195,7 @@ class Connection:
             if count == 0:
                 if at_boundary and done == 0:
                     raise PeerClosed(said_exit=False)
-                raise ProtocolError("the server vanished in the middle of a message; see its own output for the reason")
+                raise ProtocolError(f"{VANISHED} in the middle of a message; see its own output for the reason")
             done += count
 
 
@@ -200,27 +203,36 @@ def read_init(connection: Connection) -> Initialization:
     """Read what follows the header ``INIT``.
 
     Raises:
-        ProtocolError: the batch size is not a positive number.
+        ProtocolError: the batch size is not a number, or none that a server would choose.
     """
     request = connection.read_int()
     # ASE's server sends a NUL as the text.
     parameters = parse_parameters(connection.read_text().strip("\0"))
     announced = parameters.pop("batch_size", "1")
-    if not announced.isdecimal() or int(announced) < 1:
-        raise ProtocolError(f"the server announced batch_size '{announced}'; it must be a positive integer")
+    # Of a very long number Python would not make an integer.
+    if not announced.isdecimal() or len(announced) > 9 or not 0 < int(announced) <= _MAX_BATCH:
+        raise ProtocolError(
+            f"the server announced batch_size '{announced[:40]}'; it must be an integer from 1 to {_MAX_BATCH}: "
+            "correct <batch_size> in i-PI's input"
+        )
     return Initialization(request, parameters, int(announced))
 
 
-def check_atom_count(natoms: int) -> int:
-    """The number of atoms inside ``POSDATA``, unchanged.
+def check_atom_count(natoms: int, batch_size: int) -> int:
+    """The number of atoms inside ``POSDATA``, unchanged; before memory is taken for them.
 
     Raises:
-        ProtocolError: no structure can have that many.
+        ProtocolError: no structure can have that many, or so many structures cannot.
     """
     if not 0 < natoms <= _MAX_ATOMS:
         raise ProtocolError(
             f"the server announced {natoms} atoms, so both sides disagree on the form of the message; "
             "--shm must be given if, and only if, the ffsocket has mode='shm'"
+        )
+    if natoms * batch_size > _MAX_ATOMS:
+        raise ProtocolError(
+            f"the server announced {batch_size} structures of {natoms} atoms at once; more than {_MAX_ATOMS} atoms are "
+            "not taken: choose a smaller <batch_size> in i-PI's input"
         )
     return natoms
 
@@ -242,9 +254,12 @@ def read_posdata(connection: Connection, batch_size: int) -> tuple[FloatArray, F
     if start[8:] == b"ipi_shm_":
         raise ProtocolError("the server wants to use shared memory (mode='shm'): start the driver with --shm")
     # One atom count, and per structure the cell and its inverse (of no use here), in one order or the other.
-    head = start + connection.read_exact(4 + batch_size * 144 - len(start))
-    count, rest = (head[144:], head[:144]) if batch_size == 1 else (head[:4], head[4:])
-    natoms = check_atom_count(struct.unpack("=i", count)[0])
+    if batch_size == 1:
+        rest = start + connection.read_exact(144 - len(start))
+        natoms = check_atom_count(connection.read_int(), 1)
+    else:
+        natoms = check_atom_count(struct.unpack("=i", start[:4])[0], batch_size)
+        rest = start[4:] + connection.read_exact(batch_size * 144 - len(start) + 4)
     cells = np.frombuffer(rest, np.float64).reshape(batch_size, 2, 3, 3)[:, 0].copy()
     return connection.read_floats(batch_size, natoms, 3), cells
 

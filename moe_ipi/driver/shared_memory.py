@@ -6,6 +6,7 @@ keep the two sides from touching them at the same time.  Source: i-PI 3.3.1, ``S
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from multiprocessing import resource_tracker
@@ -59,9 +60,9 @@ class SharedArrays:
             positions (B, N, 3), bohr, and cells (B, 3, 3), bohr, columns are lattice vectors; copies.
 
         Raises:
-            ProtocolError: the segments do not exist on this machine or are too small.
+            ProtocolError: the segments do not exist on this machine, are too small, or are said to hold too much.
         """
-        natoms = check_atom_count(self._connection.read_int())
+        natoms = check_atom_count(self._connection.read_int(), batch_size)
         if not self._segments:
             for kind in _KINDS:
                 self._segments[kind] = _attach(self._read_name())
@@ -95,7 +96,7 @@ class SharedArrays:
     def _view(self, kind: str, *shape: int) -> FloatArray:
         """An array on a segment; it must not outlive the caller, or the segment could not be closed."""
         memory = self._segments[kind]
-        if memory.size < 8 * int(np.prod(shape)):
+        if memory.size < 8 * math.prod(shape):
             raise ProtocolError(
                 f"the shared memory '{memory.name}' holds {memory.size} bytes, too few for an array of shape {shape}"
             )

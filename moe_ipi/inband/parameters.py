@@ -10,5 +10,7 @@ HAMILTONIAN = "moe_hamiltonian"
 PROBE = "moe_probe"
 #: What the run remembers, see :mod:`moe_ipi.inband.memory`; in checkpoints only.
 MEMORY = "moe_memory"
+#: Species, experts and regions of the run, see :mod:`moe_ipi.inband.identity`; with every structure.
+IDENTITY = "moe_identity"
 
-NAMES = frozenset({TOKEN, HAMILTONIAN, PROBE, MEMORY})
+NAMES = frozenset({TOKEN, HAMILTONIAN, PROBE, MEMORY, IDENTITY})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from moe_ipi.errors import MoEError
-from moe_ipi.inband.parameters import HAMILTONIAN, NAMES, PROBE, TOKEN
+from moe_ipi.inband.parameters import HAMILTONIAN, IDENTITY, NAMES, PROBE, TOKEN
 from moe_ipi.typing import Hamiltonian
 
 
@@ -24,11 +24,13 @@ class Request:
         hamiltonian: which energy, see :class:`moe_ipi.potential.MoEPotential`.
         probe: ``"agreement"``: evaluate the complex expert on every atom, and add to the extras how much the bulk
             expert differs from it.
+        identity: what the run computes with, see :mod:`moe_ipi.inband.identity`; ``None`` under plain ``i-pi``.
     """
 
     token: str | None = None
     hamiltonian: Hamiltonian = "moe"
     probe: Literal["agreement"] | None = None
+    identity: str | None = None
 
 
 def read_request(parameters: Mapping[str, str]) -> Request:
@@ -51,4 +53,4 @@ def read_request(parameters: Mapping[str, str]) -> Request:
     probe = parameters.get(PROBE)
     if probe not in (None, "agreement"):
         raise RequestError(f"{PROBE} is '{probe}', and this version knows only agreement")
-    return Request(parameters.get(TOKEN), hamiltonian, None if probe is None else "agreement")
+    return Request(parameters.get(TOKEN), hamiltonian, None if probe is None else "agreement", parameters.get(IDENTITY))

@@ -17,7 +17,7 @@ from moe_ipi.errors import MoEError
 from moe_ipi.inband.envelope import DamagedError, checksum, pack, seal, unpack, unseal
 from moe_ipi.typing import BoolArray
 
-__all__ = ["Token", "TokenError", "checksum", "decode", "encode"]
+__all__ = ["Token", "TokenError", "checksum", "decode", "decode_header", "encode"]
 
 _FORM = re.compile(r"moe1\.s(\d{1,15})\.n(\d{1,9})\.c(\d{1,9})\.([A-Za-z0-9_-]*)\.([0-9a-f]{8})", re.ASCII)
 
@@ -50,6 +50,18 @@ def encode(token: Token) -> str:
     return seal(f"moe1.s{token.segment}.n{len(token.assignment)}.c{token.n_complex}.{mask}")
 
 
+def decode_header(text: str) -> int:
+    """The segment of a token that may be of any system.
+
+    Raises:
+        TokenError: the text is not a token.
+    """
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise _no_token(text)
+    return int(form[1])
+
+
 def decode(text: str, natoms: int) -> Token:
     """Read a token.
 
@@ -60,12 +72,10 @@ def decode(text: str, natoms: int) -> Token:
     Raises:
         TokenError: the text is not a token, is damaged, or is for another number of atoms.
     """
-    shown = text if len(text) <= 60 else text[:57] + "..."
+    shown = _shown(text)
     form = _FORM.fullmatch(text)
     if form is None:
-        raise TokenError(
-            f"'{shown}' is not an assignment of moe-ipi: remove moe_token from the <parameters> to start anew"
-        )
+        raise _no_token(text)
     segment, count, n_complex = (int(part) for part in form.groups()[:3])
     try:
         unseal(text)
@@ -84,6 +94,16 @@ def decode(text: str, natoms: int) -> Token:
             f"the assignment '{shown}' is damaged: its mask cannot be read; take it from another checkpoint"
         )
     return Token(segment, assignment)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _no_token(text: str) -> TokenError:
+    return TokenError(
+        f"'{_shown(text)}' is not an assignment of moe-ipi: remove moe_token from the <parameters> to start anew"
+    )
 
 
 def _mask(text: str, natoms: int) -> BoolArray | None:

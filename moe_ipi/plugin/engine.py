@@ -6,16 +6,21 @@ and biases all reach the drivers through :class:`ipi.engine.forces.ForceBead`.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
-from ipi.engine.forcefields import FFSocket
+from ipi.engine import outputs
+from ipi.engine.forcefields import FFSocket, ForceField
 from ipi.engine.outputs import CheckpointOutput
 from ipi.engine.simulation import Simulation
+from ipi.interfaces.sockets import HDRLEN, Disconnected, Driver, DriverSocket
 from ipi.utils.depend import dstrip
 from ipi.utils.softexit import softexit
 
@@ -44,7 +49,9 @@ def forcefields(fields: Iterable[Any]) -> Iterator[Any]:
     """All force fields, those inside committees and other wrappers included."""
     for field in fields:
         yield field
-        yield from forcefields(getattr(field, "fflist", ()))
+        # <ffrotations> has one, <ffcommittee> several.
+        inner = getattr(field, "ff", None)
+        yield from forcefields([inner] if isinstance(inner, ForceField) else getattr(field, "fflist", ()))
 
 
 def sockets(fields: Iterable[Any]) -> Iterator[FFSocket]:
@@ -163,6 +170,28 @@ def book(simulation: Simulation, jumps: FloatArray) -> None:
         system.ensemble.eens -= jump
 
 
+def settle(simulation: Simulation) -> None:
+    """Evaluate all forces now, if they are not known: not later, while i-PI writes its outputs.
+
+    A stop that comes while i-PI waits for forces in the middle of its outputs would tear rows apart.
+    """
+    for system in simulation.syslist:
+        float(system.forces.pot), system.forces.f
+        float(system.ensemble.bias.pot), system.ensemble.bias.f
+
+
+def before_appending(action: Callable[[Path], None]) -> None:
+    """Call something for each file that i-PI will append to, before it opens it."""
+    open_file = outputs.open_backup
+
+    def opened(filename: str, mode: str = "r", *more: Any, **options: Any) -> Any:
+        if mode.startswith("a"):
+            action(Path(filename))
+        return open_file(filename, mode, *more, **options)
+
+    outputs.open_backup = opened
+
+
 def checkpoints(simulation: Simulation) -> list[CheckpointOutput]:
     """The ``<checkpoint>`` outputs."""
     return [output for output in simulation.outputs if isinstance(output, CheckpointOutput)]
@@ -199,5 +228,55 @@ def stop_requested() -> bool:
 
 def polling_has_died(simulation: Simulation) -> bool:
     """Whether a thread that talks to drivers has ended although the run goes on."""
-    threads = (field._thread for field in simulation.fflist.values())
+    threads = (getattr(field, "_thread", None) for field in forcefields(simulation.fflist.values()))
     return any(thread is not None and not thread.is_alive() for thread in threads)
+
+
+#: Since when (epoch) a driver has been asked for its status and has not answered.
+ASKED: dict[DriverSocket, float] = {}
+
+
+def survive_lost_drivers() -> None:
+    """Make of every way in which a connection breaks what i-PI takes for a closed one; note whom it asks for a status.
+
+    In i-PI 3.3.1 (``interfaces/sockets.py``) the thread that talks to the drivers ends with a ConnectionError when one
+    of them is killed with a request unread, or goes away before it is accepted; and with ``consolidate_messages``
+    false it reads the end of a stream again for ever.  In all these cases the run hangs, also with other drivers.
+    """
+
+    def recv_into(self: DriverSocket, *arguments: Any) -> int:
+        try:
+            return socket.socket.recv_into(self, *arguments)
+        except TimeoutError:
+            raise  # i-PI tries again
+        except OSError:
+            return 0
+
+    def recv_msg(self: DriverSocket, length: int = HDRLEN) -> bytes:
+        message: bytes = self.recv(length)
+        if not message:
+            raise Disconnected
+        return message
+
+    def sendall(self: DriverSocket, *arguments: Any) -> None:
+        # The next attempt to read finds out.
+        with contextlib.suppress(ConnectionError):
+            socket.socket.sendall(self, *arguments)
+
+    def getpeername(self: DriverSocket) -> Any:
+        with contextlib.suppress(OSError):
+            return socket.socket.getpeername(self)
+        return "somebody who has left"
+
+    get_status = Driver.get_status
+
+    def noted(self: Driver) -> Any:
+        ASKED[self] = time.time()
+        try:
+            return get_status(self)
+        finally:
+            ASKED.pop(self, None)
+
+    for kind, methods in ((DriverSocket, (recv_into, recv_msg, sendall, getpeername)), (Driver, (noted,))):
+        for method in methods:
+            setattr(kind, "get_status" if method is noted else method.__name__, method)

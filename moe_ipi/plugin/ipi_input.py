@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from moe_ipi.driver.address import Server
 from moe_ipi.errors import MoEError
-from moe_ipi.plugin import engine
+from moe_ipi.plugin import engine, input_checks
 
 if TYPE_CHECKING:
     from ipi.engine.simulation import Simulation
@@ -41,6 +41,9 @@ class IPIInput:
         cell: (3, 3), bohr, columns are lattice vectors.
         checkpoint_strides: of its ``<checkpoint>`` outputs.
         dynamics: whether all its systems move by molecular dynamics.
+        locked: names of the ``<ffsocket>``s with ``matching='lock'``.
+        turned: names of the files that it starts from whose cell i-PI turns into its own orientation.
+        notes: lines for the user about what is allowed but perhaps not meant.
     """
 
     path: Path
@@ -53,6 +56,9 @@ class IPIInput:
     cell: NDArray[np.float64]
     checkpoint_strides: tuple[int, ...] = ()
     dynamics: bool = True
+    locked: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class _Loaded(Exception):
@@ -71,13 +77,16 @@ def read_input(path: str | Path, directory: str | Path) -> IPIInput:
         directory: where i-PI will run; names of files in the input are relative to it.
 
     Raises:
-        InputError: the file is missing, is no i-PI input, i-PI refuses it, it has no ``<ffsocket>``, or two of them
-            at one address.
+        InputError: the file is missing, is no i-PI input, i-PI refuses it, it has no ``<ffsocket>``, two of them at one
+            address, one with an ``<activelist>``, or an output has a stride below 1.
     """
     path = Path(path).resolve()
     _check_file(path)
     simulation = _load(path, Path(directory))
     servers = _servers(simulation, path)
+    problem = input_checks.problem(simulation)
+    if problem is not None:
+        raise InputError(f"in '{path.name}' {problem}")
     if simulation.tsteps <= simulation.step:
         raise InputError(
             f"'{path.name}' has already run its {simulation.tsteps} steps; raise <total_steps> in it to continue"
@@ -89,6 +98,8 @@ def read_input(path: str | Path, directory: str | Path) -> IPIInput:
             raise InputError(f"the systems of '{path.name}' have different atoms; drivers need the same atoms in all")
     beads = np.array(system.beads.q, np.float64)
     strides, dynamics = schedule_of(simulation)
+    turned, notes = input_checks.initial_structures(simulation, Path(directory))
+    twice = input_checks.full_energy_note(simulation)
     positions = beads[0] if (beads == beads[0]).all() else beads.mean(axis=0)
     return IPIInput(
         path=path,
@@ -101,6 +112,9 @@ def read_input(path: str | Path, directory: str | Path) -> IPIInput:
         cell=np.array(system.cell.h, np.float64),
         checkpoint_strides=strides,
         dynamics=dynamics,
+        locked=input_checks.locked(simulation),
+        turned=tuple(turned),
+        notes=(*notes, *([twice] if twice is not None else [])),
     )
 
 

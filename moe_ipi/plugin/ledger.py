@@ -103,11 +103,35 @@ class Ledger(Record):
     """``PREFIX.moe_ledger``."""
 
     def __init__(self, prefix: str, step: int) -> None:
-        super().__init__(Path(f"{prefix}.moe_ledger"), _HEADER, step)
+        super().__init__(ledger_path(prefix), _HEADER, step)
+
+    def remark(self, step: int, text: str) -> None:
+        """Add a line for people: what was changed on purpose, and when."""
+        self.write(f"# step {step}: {text}")
 
     def enter(self, entry: Entry) -> None:
         """Add an entry."""
         self.write(entry.line())
+
+
+def ledger_path(prefix: str) -> Path:
+    """Where the ledger of a run is."""
+    return Path(f"{prefix}.moe_ledger")
+
+
+def last_assignment(prefix: str, step: int) -> tuple[int, str] | None:
+    """Segment and checksum of the token that a ledger gives for a step; ``None`` if it does not say.
+
+    Raises:
+        LedgerError: the file cannot be read, or is no ledger.
+    """
+    path = ledger_path(prefix)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    except OSError as error:
+        raise LedgerError(f"cannot read '{path}': {error.strerror or error}") from error
+    known = [line.split() for line in lines if not line.startswith("#") and _step(line, path) <= step]
+    return (int(known[-1][1]), known[-1][3]) if known else None
 
 
 def _listed(atoms: IntArray) -> str:

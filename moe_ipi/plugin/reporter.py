@@ -31,11 +31,16 @@ class Reporter:
         with contextlib.suppress(OSError):
             os.write(self._descriptor, (json.dumps(content) + "\n").encode())
 
-    def error(self, reason: str) -> None:
-        """Report why the run fails; only the first reason counts."""
+    def error(self, reason: str, *, refused: bool = False) -> None:
+        """Report why the run fails; only the first reason counts.
+
+        Args:
+            reason: one line.
+            refused: the input itself cannot be continued from.
+        """
         if not self.failed:
             self.failed = True
-            self.emit(error=reason)
+            self.emit(error=reason, refused=refused)
 
     def note(self, text: str) -> None:
         """Show the user a line."""

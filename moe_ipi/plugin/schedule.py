@@ -11,6 +11,12 @@ from moe_ipi.errors import ConfigError
 def segment_steps(config: SegmentsConfig, strides: Collection[int], dynamics: bool) -> tuple[int, str]:
     """The number of steps after which the assignment is updated.
 
+    The assignment changes only at steps with a checkpoint, so that every one that ever was can be continued from.  i-PI
+    writes its checkpoints after the update, so all that fall on such a step hold the new assignment, whatever their
+    stride; one within a segment holds the assignment of the segment.  Hence a segment is as long as the smallest stride
+    or a multiple of it, and the checkpoints that are kept longest (larger strides, usually) are among the steps of
+    the smallest one.
+
     Args:
         config: the ``[segments]`` table.
         strides: the strides of the input's ``<checkpoint>`` outputs.
@@ -29,18 +35,19 @@ def segment_steps(config: SegmentsConfig, strides: Collection[int], dynamics: bo
     if not dynamics:
         return 0, "the assignment is fixed: this motion is not molecular dynamics"
     different = sorted(set(strides))
-    if len(different) > 1:
+    if any(stride % different[0] for stride in different):
         raise ConfigError(
             f"the input has checkpoints every {', '.join(map(str, different))} steps, and the assignment may change "
-            "only at a checkpoint: give them one stride, or set segments.segment_steps = 0 for a fixed assignment"
+            f"only at a checkpoint: make every stride a multiple of {different[0]}, or set segments.segment_steps = 0 "
+            "for a fixed assignment"
         )
     if wanted is None:
         if not different:
             return 0, "the assignment is fixed: the input has no <checkpoint>, and the config no segments.segment_steps"
         return different[0], ""
-    if different and different[0] != wanted:
+    if different and wanted % different[0]:
         raise ConfigError(
-            f"segments.segment_steps is {wanted}, but the input has a checkpoint every {different[0]} steps: make them "
-            "equal, or remove segment_steps from the config"
+            f"segments.segment_steps is {wanted}, but the input has a checkpoint every {different[0]} steps: make it "
+            "a multiple of that, or remove segment_steps from the config"
         )
     return wanted, ""

@@ -22,13 +22,19 @@ from moe_ipi.elements import element_symbols
 from moe_ipi.frames import Frames
 from moe_ipi.inband import memory as memories
 from moe_ipi.inband import token as tokens
+from moe_ipi.inband.identity import identity_of
 from moe_ipi.inband.memory import Memory
-from moe_ipi.inband.parameters import HAMILTONIAN, MEMORY, PROBE, TOKEN
+from moe_ipi.inband.parameters import HAMILTONIAN, IDENTITY, MEMORY, PROBE, TOKEN
 from moe_ipi.inband.token import Token
 from moe_ipi.plugin import engine
+from moe_ipi.plugin.checkpoints import write_safely
+from moe_ipi.plugin.continuity import Stored, changes_since, read_stored
+from moe_ipi.plugin.health import check_finite
 from moe_ipi.plugin.ledger import Entry, Ledger
 from moe_ipi.plugin.monitor import Monitor
+from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.regions.tracker import Tracker
+from moe_ipi.regions.warnings import assignment_warning
 from moe_ipi.typing import BoolArray, FloatArray
 from moe_ipi.units import HARTREE
 
@@ -41,14 +47,31 @@ class Segments:
         config: regions and segments.
         steps: length of a segment; 0: the assignment of the start is kept.
         note: shows a line to the user.
+        accept_changes: a checkpoint may be continued with other experts, regions or assignment than it was made with.
+
+    Raises:
+        TokenError, CheckpointError: the checkpoint is damaged, or of another system.
+        ChangedError, IdentityError: it was made with something else, and this is not wanted.
+        LedgerError: the ledger cannot be read.
     """
 
-    def __init__(self, simulation: Simulation, config: Config, steps: int, note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        simulation: Simulation,
+        config: Config,
+        steps: int,
+        note: Callable[[str], None],
+        *,
+        accept_changes: bool = False,
+    ) -> None:
         self._simulation = simulation
+        self._identity = identity_of(config, simulation.syslist[0].beads.names)
         self._config = config.segments
         self._steps = steps
         self._note = note
-        self._tracker = Tracker(config.regions, element_symbols(simulation.syslist[0].beads.names))
+        species = element_symbols(simulation.syslist[0].beads.names)
+        self._partitioner = Partitioner(config.regions, species)
+        self._tracker = Tracker(config.regions, species)
         self._fields = list(engine.sockets(simulation.fflist.values()))
         self._booked = np.zeros(len(simulation.syslist))
         self._segment = 0
@@ -58,6 +81,9 @@ class Segments:
         self._checkpoints: list[Any] = []
         self._ledger: Ledger
         self._monitor: Monitor | None = None
+        # Whatever is wrong with the checkpoint is said now, while nothing has been touched.
+        self._stored = read_stored(self._fields, simulation)
+        self._accepted = [] if self._stored.token is None else self._changes(self._stored, accept_changes)
 
     @property
     def adaptive(self) -> bool:
@@ -88,7 +114,7 @@ class Segments:
         """Take the assignment from the checkpoint, or make the first one; the simulation is bound and has not run.
 
         Raises:
-            TokenError, CheckpointError, StructureError: what the checkpoint holds does not fit.
+            StructureError: what the rules remember does not fit.
             LedgerError: the ledger cannot be written.
         """
         simulation = self._simulation
@@ -96,36 +122,51 @@ class Segments:
         for output in (*self._checkpoints, simulation.chk):
             # Drivers need not receive the memory with every structure.
             engine.while_storing(output, self._show_memory, self._hide_memory)
-        self._ledger = Ledger(simulation.outtemplate.prefix or "moe-ipi", simulation.step)
+            write_safely(output)
+        self._ledger = Ledger(self._prefix, simulation.step)
+        for line in self._accepted:
+            self._ledger.remark(simulation.step, line)
+            self._note(f"step {simulation.step}: {line}")
         if self._steps and self._config.monitor:
             self._monitor = Monitor(simulation, self._fields[0], self._config.monitor_threshold, self._note)
-        parameters = [field.pars or {} for field in self._fields]
-        known = next((p[TOKEN] for p in parameters if TOKEN in p), None)
-        memory = next((p[MEMORY] for p in parameters if MEMORY in p), None)
         for field in self._fields:
-            engine.set_parameters(field, {MEMORY: None})
-        if known is None:
+            engine.set_parameters(field, {MEMORY: None, IDENTITY: self._identity.encode()})
+        if self._stored.token is None:
             if simulation.step > 0:
                 self._note("there is no assignment in this checkpoint: the rules make a new one")
             self._start()
         else:
-            self._continue(str(known), None if memory is None else str(memory))
+            self._continue(self._stored.token, self._stored.memory)
+
+    @property
+    def _prefix(self) -> str:
+        return self._simulation.outtemplate.prefix or "moe-ipi"
+
+    def _changes(self, stored: Stored, accept: bool) -> list[str]:
+        assert stored.token is not None
+        return changes_since(
+            stored.identity,
+            self._identity,
+            prefix=self._prefix,
+            step=self._simulation.step,
+            token=tokens.encode(stored.token),
+            accept=accept,
+        )
 
     def _start(self) -> None:
         structures = engine.frames(self._simulation, self._config.union)
         everyone = np.ones(structures.positions.shape[1], bool)
         self._publish(Token(0, everyone))
         self._update(structures)
+        warning = assignment_warning(self._partitioner, structures, self._assignment)
+        if warning is not None:
+            self._note(warning)
         self._write(self._simulation.step, np.zeros(len(self._booked)), np.zeros_like(everyone))
 
-    def _continue(self, text: str, memory: str | None) -> None:
-        token = tokens.decode(text, self._simulation.syslist[0].beads.natoms)
-        state = None
+    def _continue(self, token: Token, memory: Memory | None) -> None:
         if memory is not None:
-            remembered = memories.decode(memory, len(self._booked))
-            self._booked[:] = remembered.booked
-            state = remembered.tracker
-        self._tracker.restore(token.assignment, state)
+            self._booked[:] = memory.booked
+        self._tracker.restore(token.assignment, None if memory is None else memory.tracker)
         self._publish(token)
 
     def before_step(self) -> None:
@@ -143,6 +184,7 @@ class Segments:
         if softexit.triggered or self._simulation.finished:
             return
         done = step + 1
+        check_finite(self._simulation, done)
         averaging = self._steps and self._tracker.needs_samples
         if averaging and done % self._config.sample_steps == 0:
             structures = engine.frames(self._simulation, self._config.union)
@@ -154,6 +196,7 @@ class Segments:
             self._constrain = True
             if before is not None:
                 self._reassign(done, before)
+            engine.settle(self._simulation)
 
     def _reassign(self, step: int, before: FloatArray) -> None:
         old = self._assignment

@@ -137,6 +137,14 @@ class Partitioner:
         ]
         return np.array(counts, np.int64).swapaxes(0, 1)
 
+    def seeds_by_rule(self, frames: Frames) -> BoolArray:
+        """(rules, N) the seeds of each rule alone, in any of the frames; none for rules of type ``agreement``."""
+        chosen = np.zeros((len(self.regions.rules), len(self.species)), bool)
+        for frame in self._frames(frames):
+            for number, rule in enumerate(self.regions.rules):
+                chosen[number] |= seeds(rule, frame, f"regions.rules.{number}")
+        return chosen
+
     def _checked(self, positions: ArrayLike, cells: ArrayLike, pbc: ArrayLike) -> Frames:
         """One structure is a batch of one, and one cell serves all."""
         r, h = np.asarray(positions, dtype=np.float64), np.asarray(cells, dtype=np.float64)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import stat
 from pathlib import Path
 
 from moe_ipi.driver.address import Server
 from moe_ipi.plugin.ipi_input import InputError
+
+#: Bytes that the path of a UNIX socket may have on Linux (``sun_path`` with its final zero).
+_LONGEST_PATH = 107
 
 
 def free_endpoint(server: Server) -> str:
@@ -25,6 +29,12 @@ def free_endpoint(server: Server) -> str:
 
 def _free_unix(server: Server) -> str:
     path = Path(server.path)
+    length = len(os.fsencode(server.path))
+    if length > _LONGEST_PATH:
+        raise InputError(
+            f"the path of {server} has {length} bytes, and a UNIX socket's may have {_LONGEST_PATH}: shorten <address> "
+            "in the input (or sockets_prefix of <simulation>)"
+        )
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError as error:

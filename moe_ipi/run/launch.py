@@ -10,8 +10,8 @@ from rich.console import Console
 from moe_ipi.config import Config, ModelExpert, load_config
 from moe_ipi.errors import ConfigError
 from moe_ipi.models import find_config
+from moe_ipi.plugin.compatibility import check_compatible
 from moe_ipi.plugin.ipi_input import InputError, read_input
-from moe_ipi.plugin.schedule import segment_steps
 from moe_ipi.run.endpoint import free_endpoint
 from moe_ipi.run.local_drivers import Drivers, threads_environment
 from moe_ipi.run.supervisor import Supervisor
@@ -26,6 +26,8 @@ def run_simulation(
     directory: str | Path | None = None,
     device: str | None = None,
     compile: bool | None = None,
+    stall_timeout: float | None = None,
+    accept_changes: bool = False,
     console: Console | None = None,
 ) -> int:
     """Run i-PI with local drivers to its end.
@@ -42,6 +44,8 @@ def run_simulation(
         n_drivers: number of drivers for each ``<ffsocket>``; 0 leaves them to the user, who is told how.
         device: overrides ``compute.device``.
         compile: overrides ``compute.compile``.
+        stall_timeout: seconds; overrides ``run.stall_timeout``.
+        accept_changes: continue a checkpoint also with other experts, regions or assignment than it was made with.
         directory: where i-PI runs, to which file names in the input are relative; default: the folder of the input.
         console: where progress is shown; default: standard output.
 
@@ -63,8 +67,7 @@ def run_simulation(
     folder = Path(directory).resolve() if directory is not None else input.parent
     run = read_input(input, folder)
     _check_folder(folder)
-    _, note = segment_steps(loaded.segments, run.checkpoint_strides, run.dynamics)
-    notes = [note, *(free_endpoint(server) for _, server in run.servers)]
+    notes = [*check_compatible(run, loaded), *(free_endpoint(server) for _, server in run.servers)]
     template = write_template(run, folder)
     _check_regions(loaded, template)
     for line in filter(None, notes):
@@ -73,9 +76,14 @@ def run_simulation(
     if n_drivers == 0:
         for command in plan.commands(run):
             console.print(f"start drivers: {command}", markup=False, highlight=False, soft_wrap=True)
+    changed = {} if stall_timeout is None else {"stall_timeout": stall_timeout}
+    settings = loaded.run.model_copy(update=changed)
     environment = threads_environment(loaded, n_drivers * len(run.servers))
     again = shlex.join(["moe-ipi", "run", "RESTART", "-c", str(config), "-n", str(n_drivers), *plan.overrides()])
-    return Supervisor(run, folder, plan, environment, console).supervise(again)
+    if stall_timeout is not None:
+        again += f" --stall-timeout {stall_timeout:g}"
+    supervisor = Supervisor(run, folder, plan, settings, environment, console, accept_changes=accept_changes)
+    return supervisor.supervise(again)
 
 
 def _check_config(config: Config, path: Path) -> None:

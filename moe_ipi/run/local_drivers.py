@@ -6,18 +6,61 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from moe_ipi.config import Config
-from moe_ipi.driver.address import Server
+from moe_ipi.driver.address import PARENT, Server
 from moe_ipi.plugin.ipi_input import IPIInput
 from moe_ipi.run.processes import Child
 from moe_ipi.threads import threads_per_driver
 
 #: How Python starts a module; -P: a file of the user's folder must not hide it.
 PYTHON = (sys.executable, "-P", "-m")
+
+
+@dataclass
+class Place:
+    """Where a driver runs, and after it another one.
+
+    Attributes:
+        name: what messages call it.
+        field: name of its ``<ffsocket>``.
+        command: starts it.
+        log: of all drivers at this place.
+        append: whether to keep what the log holds.
+        environment: of the driver.
+        driver: the last one that was started.
+    """
+
+    name: str
+    field: str
+    command: Sequence[str]
+    log: Path
+    append: bool
+    environment: Mapping[str, str]
+    driver: Child | None = None
+
+    def start(self, remark: str = "") -> Child:
+        """Start a driver.
+
+        Args:
+            remark: for its log.
+        """
+        if remark:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"moe-ipi run: {remark}\n")
+        self.driver = Child(
+            self.name,
+            self.command,
+            log=self.log,
+            append=self.append,
+            directory=self.log.parent,
+            environment=self.environment,
+        )
+        self.append = True
+        return self.driver
 
 
 @dataclass(frozen=True)
@@ -38,8 +81,8 @@ class Drivers:
     device: str | None = None
     compile: bool | None = None
 
-    def start(self, run: IPIInput, folder: Path, environment: Mapping[str, str]) -> Iterator[Child]:
-        """Start them, one each time the iterator is asked.
+    def places(self, run: IPIInput, folder: Path, environment: Mapping[str, str]) -> list[Place]:
+        """Where they are started: ``number`` places for each ``<ffsocket>``.
 
         Logs go to ``PREFIX.driver-K.log``, or ``PREFIX.NAME.driver-K.log`` for several ``<ffsocket>``s.
 
@@ -49,18 +92,22 @@ class Drivers:
             environment: their environment variables.
         """
         several = len(run.servers) > 1
+        places = []
         for name, server in run.servers:
             # The name of a force field may be no name for a file.
             prefix = f"{run.prefix}.{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}" if several else run.prefix
-            for k in range(1, self.number + 1):
-                yield Child(
+            places += [
+                Place(
                     f"driver {k} of '{name}'" if several else f"driver {k}",
-                    [*PYTHON, "moe_ipi.cli", "driver", *self._options(server)],
+                    field=name,
+                    command=(*PYTHON, "moe_ipi.cli", "driver", *self._options(server)),
                     log=folder / f"{prefix}.driver-{k}.log",
                     append=run.step > 0,
-                    directory=folder,
-                    environment=environment,
+                    environment={**environment, PARENT: str(os.getpid())},
                 )
+                for k in range(1, self.number + 1)
+            ]
+        return places
 
     def commands(self, run: IPIInput) -> list[str]:
         """For each ``<ffsocket>`` the command that starts a driver on this host."""

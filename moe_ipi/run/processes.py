@@ -70,9 +70,17 @@ class Child:
         return self._process.poll() is not None
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Ask it to end, also if it was stopped (SIGSTOP)."""
         if self.poll() is None:
             self._process.terminate()
+            self._process.send_signal(signal.SIGCONT)
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input; needs ``keep_stdin``."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
 
     def kill(self) -> None:
         """End it and what it started, at once."""
@@ -81,19 +89,24 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def last_line(self) -> str:
         """The last line it printed, without its prefix; empty if there is none."""
         lines = self._lines()
         return lines[-1].removeprefix("moe-ipi driver: ") if lines else ""
 
+    def error(self) -> str:
+        """The error that it reported itself; empty if there is none."""
+        errors = [line.removeprefix(_ERROR) for line in self._lines() if line.startswith(_ERROR)]
+        return errors[-1] if errors else ""
+
     def reason(self) -> str:
         """Why it ended, in one line."""
+        if error := self.error():
+            return error
         lines = self._lines()
-        errors = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
-        if errors:
-            return errors[-1]
         status = self.poll()
         if status is not None and status < 0:
             return f"it was killed by {_signal_name(-status)} (see {self.log.name})"

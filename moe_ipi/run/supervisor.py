@@ -16,18 +16,22 @@ from typing import Any
 
 from rich.console import Console
 
+from moe_ipi.config import RunConfig
 from moe_ipi.errors import MoEError
 from moe_ipi.plugin.ipi_input import IPIInput
+from moe_ipi.run.crew import Crew
 from moe_ipi.run.local_drivers import PYTHON, Drivers
 from moe_ipi.run.processes import Child, stop_all
 from moe_ipi.run.progress import Display, Status, duration
+from moe_ipi.run.restarts import newest_usable
+from moe_ipi.run.stalls import Stalls
 
 #: Seconds that i-PI is given to write its RESTART and end (its own process gives up before).
 _IPI_SECONDS = 15.0
-#: Seconds that a driver is given to notice that i-PI has ended.
-_DRIVER_SECONDS = 5.0
-#: Seconds after which a driver that ended is taken as the cause, unless i-PI has ended too.
-_SETTLE_SECONDS = 2.0
+#: Seconds that drivers are given to notice that i-PI has ended, and those of a run that was stopped.
+_DRIVER_SECONDS, _STOPPED_DRIVER_SECONDS = 5.0, 0.3
+#: Seconds after which a user who has stopped the run hears what it still waits for.
+_PATIENCE = 1.0
 
 
 class SimulationError(MoEError):
@@ -41,24 +45,38 @@ class Supervisor:
         run: the input.
         folder: where all of them run.
         plan: how drivers are started.
+        settings: what is done about drivers that are lost or do not answer.
         environment: what all get in addition to this process's environment.
         console: where progress is shown.
+        accept_changes: a checkpoint may be continued with other experts or regions than it was made with.
     """
 
     def __init__(
-        self, run: IPIInput, folder: Path, plan: Drivers, environment: Mapping[str, str], console: Console
+        self,
+        run: IPIInput,
+        folder: Path,
+        plan: Drivers,
+        settings: RunConfig,
+        environment: Mapping[str, str],
+        console: Console,
+        *,
+        accept_changes: bool = False,
     ) -> None:
         self._input = run
         self._folder = folder
         self._plan = plan
+        self._settings = settings
         self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
         self._console = console
         self._status = Status(run.step, run.total_steps)
+        self._accept_changes = accept_changes
+        self._refused = False
         self._error: str | None = None
         self._end: dict[str, Any] | None = None
         self._signal: int | None = None
         self._server: Child
-        self._drivers: list[Child] = []
+        self._crew: Crew
+        self._stalls: Stalls
 
     def supervise(self, again: str) -> int:
         """Start everything, wait for the end, leave nothing running.
@@ -82,12 +100,15 @@ class Supervisor:
                     self._stop_server(display)
                 elif self._server.wait(_IPI_SECONDS):
                     reader.join(1.0)
-                for driver in self._drivers:
-                    driver.wait(_DRIVER_SECONDS if self._signal is None else 2.0)
+                seconds = _DRIVER_SECONDS if self._signal is None else _STOPPED_DRIVER_SECONDS
+                deadline = time.monotonic() + seconds
+                for driver in self._crew.drivers:
+                    driver.wait(deadline - time.monotonic())
                 reader.join(1.0)
                 display.refresh()
             finally:
-                stop_all(children, 3.0)
+                # What a driver computes for an i-PI that is gone is of no use.
+                stop_all(children, 3.0 if self._signal is None else _STOPPED_DRIVER_SECONDS)
         failure = self._error or failure or self._server_failure()
         restart = self._folder / "RESTART"
         written = restart.is_file() and restart.stat().st_mtime >= start_date - 1.0
@@ -98,7 +119,7 @@ class Supervisor:
                 self._say("stopped; i-PI has written no RESTART")
             return 130
         if failure:
-            raise SimulationError(f"{failure}; {'RESTART is written' if written else 'i-PI has written no RESTART'}")
+            raise SimulationError(f"{failure}; {self._where_to_continue(start_date - 1.0)}")
         seconds = time.monotonic() - start
         last = self._status.step
         if last < self._status.total:
@@ -114,6 +135,8 @@ class Supervisor:
     def _start(self, children: list[Child], display: Display) -> threading.Thread:
         read, write = os.pipe()
         arguments = [str(self._input.path), str(write), str(self._plan.config)]
+        if self._accept_changes:
+            arguments.append("--accept-changes")
         try:
             self._server = Child(
                 "i-PI",
@@ -131,11 +154,12 @@ class Supervisor:
         finally:
             os.close(write)
         children.append(self._server)
+        places = self._plan.places(self._input, self._folder, self._environment)
+        self._crew = Crew(places, self._settings, children, display.line)
+        self._stalls = Stalls(self._server, self._crew, self._settings.stall_timeout, display.line)
         reader = threading.Thread(target=self._read, args=(read, display), daemon=True)
         reader.start()
-        for driver in self._plan.start(self._input, self._folder, self._environment):
-            children.append(driver)
-            self._drivers.append(driver)
+        self._crew.start()
         return reader
 
     def _read(self, descriptor: int, display: Display) -> None:
@@ -144,43 +168,56 @@ class Supervisor:
                 report = json.loads(line)
                 if "step" in report:
                     self._status.update(report)
+                elif "waits" in report:
+                    self._stalls.report(report["waits"])
                 elif "note" in report:
                     display.line(report["note"])
                 elif "error" in report:
                     self._error = self._error or report["error"]
+                    self._refused = self._refused or bool(report.get("refused"))
                 elif "end" in report:
                     self._end = self._end or report
 
     def _watch(self, display: Display) -> str:
-        """Wait until i-PI has ended, a driver has failed (returns why) or a signal has come."""
-        ended_at: float | None = None
+        """Wait until i-PI has ended, the run cannot go on (returns why) or a signal has come."""
         while self._signal is None:
             if self._server.poll() is not None or self._end is not None or self._error is not None:
                 return ""
-            dead = [driver for driver in self._drivers if driver.poll() is not None]
-            if dead:
-                # When i-PI ends, its drivers do: give it the time to say so.
-                ended_at = ended_at or time.monotonic()
-                if time.monotonic() - ended_at > _SETTLE_SECONDS:
-                    return f"{dead[0].name} failed: {dead[0].reason()}"
+            if failure := self._crew.look_after() or self._stalls.check():
+                return failure
             display.refresh(self._phase())
             time.sleep(0.1)
         return ""
 
     def _phase(self) -> str:
         """What is being done before the first step."""
-        if not self._drivers:
+        drivers = self._crew.drivers
+        if not drivers:
             return "waiting for drivers"
-        return f"drivers: {self._drivers[0].last_line()[:100] or 'starting'}"
+        return f"drivers: {drivers[0].last_line()[:100] or 'starting'}"
 
     def _stop_server(self, display: Display) -> None:
         if self._signal is not None:
             display.line("stopping: i-PI writes its RESTART (Ctrl-C again to kill everything)")
-        first = self._signal
+        first, start, told = self._signal, time.monotonic(), False
         self._server.terminate()
-        deadline = time.monotonic() + _IPI_SECONDS
-        while not self._server.wait(0.1) and time.monotonic() < deadline and self._signal == first:
-            pass
+        while not self._server.wait(0.1) and self._signal == first:
+            passed = time.monotonic() - start
+            if passed > _PATIENCE and not told and (whom := self._stalls.whom()):
+                told = True
+                display.line(f"stopping: i-PI waits for {whom}; RESTART will be that of the last complete step")
+            if passed > _IPI_SECONDS:
+                return
+
+    def _where_to_continue(self, since: float) -> str:
+        """The newest file that a run can be continued from, but not what this one was refused with."""
+        refused = self._input.path if self._refused else None
+        # What lies in the folder of a new run may be of another.
+        since = since if self._input.step == 0 else 0.0
+        usable = newest_usable(self._folder, self._input.prefix, refused=refused, since=since)
+        if usable is None:
+            return "there is no RESTART or checkpoint to continue from"
+        return f"the newest file to continue from is '{usable.path.name}', at step {usable.step}"
 
     def _server_failure(self) -> str:
         """Why i-PI ended, if that was not as it should be."""

@@ -77,7 +77,7 @@ def end_with_all_drivers(case: Case, parent: Popen[str], drivers: int) -> tuple[
     def serving() -> bool:
         assert parent.poll() is None, parent.log.read_text()
         logs = [path.read_text() for path in case.folder.glob("out.*driver-*.log")]
-        return sum("assignment: " in log for log in logs) == drivers
+        return sum("assignment: " in log for log in logs) == drivers and bool(steps(case)) and steps(case)[-1] > 0
 
     wait_until(serving, 200.0)
     (case.folder / "EXIT").touch()

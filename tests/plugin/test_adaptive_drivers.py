@@ -37,6 +37,7 @@ def changes(case: Case) -> int:
     return sum(bool(line.joined or line.left) for line in ledger(case.folder)[1:])
 
 
+@pytest.mark.slow
 def test_drivers_of_two_speeds_one_that_dies_and_one_that_joins(tmp_path: Path) -> None:
     case = Case.create(tmp_path, CHANGING)
     input = write_input(case, steps=400, beads=3, stride=20)
@@ -65,7 +66,7 @@ def test_batches(tmp_path: Path) -> None:
     check_every_frame(case, beads=4)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_continues_as_if_it_were_not(tmp_path: Path, number: signal.Signals) -> None:
     whole, parts = (Case.create(tmp_path / name, ADAPTIVE) for name in ("whole", "parts"))
     for case in (whole, parts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from ase import Atoms
 from ase.geometry import get_distances
 
@@ -42,6 +43,7 @@ def distances_to_adatom(atoms: Atoms, positions: np.ndarray) -> np.ndarray:
     return get_distances(positions[ADATOM:], positions[:ADATOM], cell=atoms.cell, pbc=True)[1][0]
 
 
+@pytest.mark.slow
 def test_a_hopping_atom_is_followed_and_hysteresis_prevents_flicker(tmp_path: Path) -> None:
     flips = {}
     for name, radii in {"with": "radius_in = 3.3\nradius_out = 4.2", "without": "radius = 3.5"}.items():

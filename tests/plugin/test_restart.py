@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.adaptive import assignments, ledger, properties, write_input
 from tests.helpers.case import Case
-from tests.helpers.configs import ADAPTIVE
+from tests.helpers.configs import ADAPTIVE, CHANGING
 from tests.helpers.moe_ipi_run import run_to_end
 
 
@@ -46,3 +46,26 @@ def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, beads: int) -> None:
     np.testing.assert_array_equal(assignments(whole.folder), assignments(parts.folder))
     # With the thermostat the conserved quantity is a sum over all steps: equal but for rounding.
     np.testing.assert_allclose(properties(whole.folder)[:, 1], properties(parts.folder)[:, 1], rtol=0, atol=1e-9)
+
+
+def test_a_checkpoint_within_a_segment(tmp_path: Path) -> None:
+    """Two strides, segments of several of the smaller one: what was averaged survives in the middle of a segment."""
+    config = CHANGING.replace("below = 8", "below = 8, average = true") + "[segments]\nsegment_steps = 10\n"
+    whole = Case.create(tmp_path / "whole", config + "sample_steps = 3\n")
+    input = write_input(whole, steps=80, stride=5)
+    second = "<checkpoint filename='keep' stride='15' overwrite='false'/></output>"
+    input.write_text(input.read_text().replace("</output>", second))
+    parts = copy(whole, tmp_path / "parts")
+    run_to_end(whole, input)
+    total(parts.folder / "input.xml", 45)
+    run_to_end(parts, parts.folder / "input.xml")
+    # 45 is a multiple of 15 and within a segment.
+    total(parts.folder / "out.keep_3", 80)
+    run_to_end(parts, parts.folder / "out.keep_3")
+    for name in ("pos", "mom", "for"):
+        np.testing.assert_array_equal(*(each.frames(name, 1, 81)[-1] for each in (whole, parts)), err_msg=name)
+    lines = ledger(whole.folder)
+    assert lines == ledger(parts.folder)
+    assert [line.step for line in lines] == list(range(0, 81, 10))
+    assert any(line.joined or line.left for line in lines if line.step > 45)
+    np.testing.assert_array_equal(assignments(whole.folder), assignments(parts.folder))

@@ -15,6 +15,11 @@ from moe_ipi.plugin.schedule import segment_steps
         (None, [50, 50], 50),
         (20, [], 20),
         (20, [20], 20),
+        (40, [20], 40),
+        (None, [50, 100], 50),
+        (None, [2000, 100, 5000], 100),
+        (100, [50, 200], 100),
+        (300, [50, 200], 300),
         (0, [50], 0),
         (0, [50, 70], 0),
     ],
@@ -36,8 +41,10 @@ def test_other_motions_keep_their_hamiltonian(wanted: int | None) -> None:
     ("wanted", "strides", "message"),
     [
         (20, [50], "segment_steps is 20, but the input has a checkpoint every 50 steps"),
-        (None, [50, 70], "checkpoints every 50, 70 steps"),
+        (25, [50, 100], "segment_steps is 25, but the input has a checkpoint every 50 steps: make it a multiple"),
+        (None, [50, 70], "checkpoints every 50, 70 steps.*make every stride a multiple of 50"),
         (50, [50, 70], "checkpoints every 50, 70 steps"),
+        (350, [50, 70], "checkpoints every 50, 70 steps"),
     ],
 )
 def test_what_does_not_agree_is_named(wanted: int | None, strides: list[int], message: str) -> None:

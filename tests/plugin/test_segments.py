@@ -61,6 +61,7 @@ def test_the_conserved_quantity_is_continuous_because_jumps_are_booked(tmp_path:
     check_every_frame(case)
 
 
+@pytest.mark.slow
 def test_in_a_segment_the_energy_is_conserved_as_with_the_full_expert(tmp_path: Path) -> None:
     """Fluctuations of velocity Verlet: as large as those of the complex expert alone, and going with dt^2."""
     noise = {}

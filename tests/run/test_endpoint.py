@@ -17,6 +17,17 @@ def test_free(case: Case) -> None:
     assert free_endpoint(Server("127.0.0.1", free_port())) == ""
 
 
+def test_the_longest_path() -> None:
+    """One byte more is refused by the system."""
+    server = Server("x" * (107 - len("/tmp/ipi_")))
+    assert free_endpoint(server) == ""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(server.path)
+        Path(server.path).unlink()
+        with pytest.raises(OSError, match="too long"):
+            sock.bind(server.path + "x")
+
+
 def test_abandoned_socket_file(tmp_path: Path) -> None:
     server = Server("x", prefix=f"{tmp_path}/s_")
     with socket.socket(socket.AF_UNIX) as sock:
@@ -44,6 +55,8 @@ def test_somebody_listens(tmp_path: Path) -> None:
         (Server("no.such.host.invalid", 31415), "correct <address>"),
         (Server("127.0.0.1", 99999), "change <address> or <port>"),
         (Server("x", prefix="/no/such/folder/ipi_"), "there is no folder"),
+        (Server("x" * 120), "/tmp/ipi_x+ has 129 bytes, and a UNIX socket's may have 107: shorten <address>"),
+        (Server("\u00e9" * 50), "has 109 bytes"),
     ],
 )
 def test_nobody_can_listen(server: Server, message: str) -> None:

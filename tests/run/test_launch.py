@@ -21,7 +21,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     commands: list[str] = []
 
     class Supervisor:
-        def __init__(self, *arguments: Any) -> None:
+        def __init__(self, *arguments: Any, **options: Any) -> None:
             pass
 
         def supervise(self, again: str) -> int:

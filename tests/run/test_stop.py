@@ -101,16 +101,6 @@ def test_stopped_while_ipi_loads(case: Case) -> None:
     assert not Path(case.unix.path).exists()
 
 
-def test_killed_driver(case: Case) -> None:
-    with run(case, endless(case, beads=2), "-n", "2") as parent:
-        wait_for_steps(case, parent, 3)
-        os.kill(children(case, "cli")[0], signal.SIGKILL)
-        output = wait_for(parent, status=1)
-        assert not children(case)
-    assert_one_error(output, "it was killed by signal 9 (SIGKILL)")
-    assert "RESTART is written" in output and step_of_restart(case) >= 3
-
-
 class AddsAnAtom:
     """An evaluator that returns forces on one atom too many."""
 
@@ -127,7 +117,7 @@ def test_ipi_that_would_hang(case: Case) -> None:
         output = wait_for(parent, status=1)
         assert not children(case)
     assert_one_error(output, "i-PI's exchange with the drivers broke down: InvalidSize")
-    assert "RESTART is written" in output and step_of_restart(case) >= 3
+    assert "the newest file to continue from is '" in output and step_of_restart(case) >= 3
 
 
 def test_killed_ipi(case: Case) -> None:
@@ -146,6 +136,19 @@ def test_killed_parent(case: Case) -> None:
         parent.wait()
         wait_until(lambda: not children(case))
     assert step_of_restart(case) >= 3
+
+
+def test_killed_parent_while_a_driver_loads(case: Case) -> None:
+    """The driver neither waits for an i-PI that is gone, nor joins another run at its address."""
+    with run(case, endless(case)) as parent:
+        wait_until(lambda: len(children(case)) == 2)
+        (driver,) = children(case, "cli")
+        os.kill(driver, signal.SIGSTOP)
+        parent.kill()
+        parent.wait()
+        os.kill(driver, signal.SIGCONT)
+        wait_until(lambda: not children(case), 60.0)
+    assert_one_error((case.folder / "out.driver-1.log").read_text(), "the run that has started this driver has ended")
 
 
 @pytest.mark.parametrize("where", ["i-PI", "driver"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import platform
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +21,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from moe_ipi.errors import ModelError
+from moe_ipi.experts.nequip.archive import archive_problem, digest
 from moe_ipi.experts.nequip.artifacts import EDGE_FORMAT
 
 
@@ -28,10 +31,13 @@ def cache_folder() -> Path:
     return folder.expanduser().absolute()
 
 
-def compiled_model(path: Path, *, key: str | None, name: str, device: str, check: Callable[[], str]) -> Path:
+def compiled_model(
+    path: Path, *, key: str | None, name: str, device: str, check: Callable[[], str], unfit: str | None = None
+) -> Path:
     """The AOTInductor artifact of a model file, compiled now if it is not in the cache.
 
-    Two processes that ask for the same artifact compile it once.
+    Two processes that ask for the same artifact compile it once.  An artifact that is not what was written (empty,
+    cut short, damaged) is compiled again; what a killed compilation has left is removed.
 
     Args:
         path: package or checkpoint.
@@ -39,20 +45,24 @@ def compiled_model(path: Path, *, key: str | None, name: str, device: str, check
         name: what to call the expert in messages.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         check: called before anything is compiled; raises if the model cannot serve, and returns its name in the file.
+        unfit: digest of an artifact that could not be loaded, and is to be replaced.
 
     Raises:
         ModelError: there is no C++ compiler, or the compilation failed.
     """
     folder = cache_folder()
     target = folder / f"{name}-{_identity(path, key, device)}.nequip.pt2"
-    if target.exists():
+    if _is_whole(target, unfit):
         return target
     if device == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
         raise ModelError("compiling a model needs a C++ compiler; install g++ or run with compile = false")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(str(target) + ".lock"):
-            if not target.exists():
+            # Whoever holds the lock is the only one who may compile this artifact.
+            for left in folder.glob(f"{glob.escape(_scratch(target))}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            if not _is_whole(target, unfit):
                 _compile(path, target, key=check(), name=name, device=device)
     except OSError as error:
         raise ModelError(
@@ -60,6 +70,29 @@ def compiled_model(path: Path, *, key: str | None, name: str, device: str, check
             "set MOE_IPI_CACHE_DIR to a writable folder"
         ) from error
     return target
+
+
+def _is_whole(target: Path, unfit: str | None) -> bool:
+    """Whether the artifact is there and is what was written."""
+    try:
+        found = digest(target)
+        record = _record(target)
+        if record.exists():
+            return record.read_text(errors="replace").strip() == found != unfit
+        # A version that left no record has made it.
+        return zipfile.is_zipfile(target) and archive_problem(target) is None and found != unfit
+    except OSError:
+        return False
+
+
+def _record(target: Path) -> Path:
+    """Where the digest of an artifact is."""
+    return target.with_name(target.name + ".sha256")
+
+
+def _scratch(target: Path) -> str:
+    """What the names of the folders begin with in which an artifact is compiled."""
+    return f".{target.name}.building-"
 
 
 def _identity(path: Path, key: str | None, device: str) -> str:
@@ -91,7 +124,7 @@ def _cpu() -> str:
 def _compile(path: Path, target: Path, *, key: str, name: str, device: str) -> None:
     console = Console(stderr=True)
     message = f"compiling the {name} expert for {device} (once; one to three minutes)"
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=_scratch(target)) as scratch:
         artifact = Path(scratch) / "model.nequip.pt2"
         command = [sys.executable, "-m", "moe_ipi.experts.nequip.compile_job", str(path.absolute()), str(artifact)]
         command += ["--device", device, "--key", key]
@@ -103,4 +136,8 @@ def _compile(path: Path, target: Path, *, key: str, name: str, device: str) -> N
             log = target.with_suffix(".log")
             log.write_text(job.stdout + job.stderr)
             raise ModelError(f"compiling the {name} expert failed, see {log}; compile = false runs it without")
+        # The record first: without it, or with that of another artifact, this one is compiled again.
+        record = Path(scratch) / "record"
+        record.write_text(digest(artifact) + "\n")
+        os.replace(record, _record(target))
         os.replace(artifact, target)

@@ -8,6 +8,7 @@ import torch
 from nequip.nn import graph_model
 
 from moe_ipi.errors import ModelError
+from moe_ipi.experts.nequip.archive import check_archive, digest
 from moe_ipi.experts.nequip.artifacts import load_artifact
 from moe_ipi.experts.nequip.expert import NequipExpert, expert_from_module
 from moe_ipi.experts.nequip.internals import SOLE_MODEL_KEY, load_saved, one_line
@@ -26,7 +27,7 @@ def load_nequip_model(
         compile: compile a package or a checkpoint with AOTInductor first (or take it from the cache).
 
     Raises:
-        ModelError: the file cannot serve as an expert.
+        ModelError: the file is damaged, or cannot serve as an expert.
     """
     torch_device = _device(device)
     again = (_load, (path, key, name, device, compile))
@@ -37,6 +38,7 @@ def load_nequip_model(
             f"{path} is a TorchScript model, which current PyTorch no longer supports; "
             f"give experts.{name}.path the package or checkpoint it was made from"
         )
+    check_archive(path, name)
     if path.name.endswith(".pt2"):
         if key is not None:
             raise ModelError(f"{path} is compiled and holds one model; remove experts.{name}.key")
@@ -50,7 +52,16 @@ def load_nequip_model(
             return found
 
         artifact = compiled_model(path, key=key, name=name, device=device, check=check)
-        return load_artifact(artifact, name, torch_device, again)
+        made = digest(artifact)
+        try:
+            return load_artifact(artifact, name, torch_device, again)
+        except ModelError as error:
+            # It is what was compiled, and yet of no use here: a new one may be.
+            try:
+                artifact = compiled_model(path, key=key, name=name, device=device, check=check, unfit=made)
+            except ModelError as failed:
+                raise ModelError(f"{error} (which was tried: {failed})") from failed
+            return load_artifact(artifact, name, torch_device, again)
     return expert_from_module(_saved_module(path, key, name)[0], name=name, device=torch_device, again=again)
 
 

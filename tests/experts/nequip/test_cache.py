@@ -1,15 +1,26 @@
-"""Compiled models are kept."""
+"""Compiled models are kept, and made again when they are damaged."""
 
 from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.expert import Environments
+from moe_ipi.experts.nequip import cache, load
+from moe_ipi.experts.nequip.cache import compiled_model
 from moe_ipi.experts.nequip.load import load_nequip_model
 from tests.helpers import tiny_models
 from tests.helpers.comparison import everywhere
+from tests.helpers.processes import ROOT, wait_until
 from tests.helpers.structures import co_on_pt
 
 
@@ -38,3 +49,126 @@ def test_compiling_without_a_compiler(package, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(ModelError, match=r"C\+\+ compiler"):
         load_nequip_model(package, compile=True)
+
+
+class Compiler:
+    """Stands in for the process that compiles: an archive in no time, and another one every time."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(self, command: list[str], **options: object) -> SimpleNamespace:
+        self.runs += 1
+        artifact = Path(command[command.index("--device") - 1])
+        with zipfile.ZipFile(artifact, "w") as archive:
+            archive.writestr("weights", bytes(range(256)) * 40 + bytes([self.runs]))
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+
+@pytest.fixture
+def compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOE_IPI_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "model.nequip.zip").write_bytes(b"a model")
+    compiler = Compiler()
+    monkeypatch.setattr(cache.subprocess, "run", compiler.run)
+    monkeypatch.setattr(cache.shutil, "which", lambda name: name)
+    return compiler
+
+
+def compiled(tmp_path: Path, **options: object) -> Path:
+    model = tmp_path / "model.nequip.zip"
+    return compiled_model(model, key=None, name="bulk", device="cpu", check=lambda: "sole_model", **options)
+
+
+def damage(path: Path, how: str) -> None:
+    data = bytearray(path.read_bytes())
+    if how == "empty":
+        data = bytearray()
+    elif how == "short":
+        del data[len(data) // 2 :]
+    else:
+        data[1000] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("how", ["empty", "short", "flipped"])
+def test_a_damaged_artifact_is_compiled_again(tmp_path, compiler, how, recorded):
+    artifact = compiled(tmp_path)
+    assert compiled(tmp_path) == artifact and compiler.runs == 1
+    damage(artifact, how)
+    if not recorded:
+        artifact.with_name(artifact.name + ".sha256").unlink()
+    assert compiled(tmp_path) == artifact and compiler.runs == 2
+    assert compiled(tmp_path) == artifact and compiler.runs == 2
+    assert zipfile.ZipFile(artifact).testzip() is None
+
+
+def test_an_artifact_of_an_older_version_serves(tmp_path, compiler):
+    artifact = compiled(tmp_path)
+    artifact.with_name(artifact.name + ".sha256").unlink()
+    assert compiled(tmp_path) == artifact and compiler.runs == 1
+
+
+def test_a_record_that_is_damaged(tmp_path, compiler):
+    artifact = compiled(tmp_path)
+    artifact.with_name(artifact.name + ".sha256").write_bytes(b"\xff\xfe")
+    compiled(tmp_path)
+    assert compiler.runs == 2
+
+
+def test_what_a_killed_compilation_left_is_removed(tmp_path, compiler):
+    """Killed with its temporary folder half written; the next one cleans up, but only after itself."""
+    code = (
+        "import subprocess, sys, time; from pathlib import Path; from moe_ipi.experts.nequip import cache; "
+        "cache.subprocess.run = lambda command, **more: (Path(command[4]).write_text('half'), time.sleep(600)); "
+        f"cache.compiled_model(Path({str(tmp_path / 'model.nequip.zip')!r}), key=None, name='bulk', device='cpu', "
+        "check=lambda: 'sole_model')"
+    )
+    folder = tmp_path / "cache"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as child:
+        wait_until(lambda: bool(list(folder.glob(".*building-*/model.nequip.pt2"))), 120)
+        os.kill(child.pid, signal.SIGKILL)
+    other = folder / ".bulk-0123.nequip.pt2.building-abc"
+    other.mkdir()
+    artifact = compiled(tmp_path)
+    assert compiler.runs == 1
+    assert sorted(folder.glob(".*")) == [other]
+    assert artifact.exists()
+
+
+def test_an_artifact_that_cannot_be_loaded_is_compiled_once_more(tmp_path, compiler, monkeypatch):
+    loaded: list[bytes] = []
+    fails = 2
+
+    def load_artifact(path: Path, *more: object) -> object:
+        loaded.append(path.read_bytes())
+        if len(loaded) < fails:
+            raise ModelError("cannot load the compiled model")
+        return "an expert"
+
+    monkeypatch.setattr(load, "load_artifact", load_artifact)
+    # The model itself is of no interest here.
+    monkeypatch.setattr(load, "_saved_module", lambda *arguments: (None, "sole_model"))
+    monkeypatch.setattr(load, "expert_from_module", lambda *arguments, **options: None)
+    assert load_nequip_model(tmp_path / "model.nequip.zip", compile=True) == "an expert"
+    assert compiler.runs == 2 and len(loaded) == 2 and loaded[0] != loaded[1]
+    # Not for ever; and what another process has made in the meantime is tried first.
+    loaded.clear()
+    fails = 9
+    with pytest.raises(ModelError, match="cannot load the compiled model"):
+        load_nequip_model(tmp_path / "model.nequip.zip", compile=True)
+    assert compiler.runs == 3 and len(loaded) == 2
+
+
+@pytest.mark.slow
+def test_a_damaged_artifact_of_a_real_model(package, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("MOE_IPI_CACHE_DIR", str(tmp_path / "cache"))
+    atoms = co_on_pt()
+    before = everywhere(load_nequip_model(package, key="bulk", name="bulk", compile=True), atoms)
+    (artifact,) = (tmp_path / "cache").glob("*.nequip.pt2")
+    damage(artifact, "short")
+    capfd.readouterr()
+    after = everywhere(load_nequip_model(package, key="bulk", name="bulk", compile=True), atoms)
+    assert "compiling the bulk expert" in capfd.readouterr().err
+    np.testing.assert_allclose(after.atom_energies, before.atom_energies, rtol=1e-12)

@@ -1,0 +1,130 @@
+"""What in an i-PI input drivers of moe_ipi cannot serve, and what in it deserves a line.
+
+Everything is in terms of a loaded simulation; :mod:`moe_ipi.plugin.ipi_input` raises and keeps what is found here.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ipi.engine.forcefields import FFSocket
+from ipi.engine.outputs import CheckpointOutput, PropertyOutput, TrajectoryOutput
+
+from moe_ipi.inband.parameters import HAMILTONIAN
+from moe_ipi.plugin import engine
+from moe_ipi.typing import FloatArray
+
+if TYPE_CHECKING:
+    from ipi.engine.simulation import Simulation
+
+#: i-PI's default of ``<activelist>``: all atoms.
+_ALL = -1
+#: The one energy that is nothing of its own: moe - bulk.
+_CORRECTION = "correction"
+_TAGS = {CheckpointOutput: "checkpoint", PropertyOutput: "properties", TrajectoryOutput: "trajectory"}
+_GENERAL_CELL = re.compile(r"CELL[(\[{]GENH[)\]}]:([-+0-9.Ee ]*)")
+
+
+def problem(simulation: Simulation) -> str | None:
+    """Why this input cannot be run with drivers of moe_ipi, and what to do; ``None`` if it can."""
+    for output in simulation.outtemplate:
+        if int(output.stride) < 1:
+            what = f"the <{_TAGS[type(output)]}> '{output.filename}'"
+            return f"{what} has the stride {output.stride}: give it one of 1 or more"
+    for field in engine.sockets(simulation.fflist.values()):
+        if int(np.ravel(field.active)[0]) != _ALL:
+            return (
+                f"the <ffsocket> '{field.name}' has an <activelist>: drivers would get a part of the atoms, and the "
+                "experts need all of them; remove it (<fixatoms> in <motion> keeps atoms in place)"
+            )
+    return None
+
+
+def locked(simulation: Simulation) -> tuple[str, ...]:
+    """The ``<ffsocket>``s with ``matching='lock'``, which keep their drivers for their own beads."""
+    fields = engine.sockets(simulation.fflist.values())
+    return tuple(field.name for field in fields if field.socket.match_mode == "lock")
+
+
+def full_energy_note(simulation: Simulation) -> str | None:
+    """A line if several components of the forces of a system carry the full energy, and it would count twice."""
+    for system in simulation.syslist:
+        total, names = 0.0, []
+        for component in system.fcomp:
+            weight = float(component.weight) * float(np.sum(component.mts_weights))
+            share = weight * _share(simulation.fflist[component.ffield])
+            total += share
+            if share != 0.0:
+                names.append(component.ffield)
+        if len(names) > 1 and total > 1.0 + 1e-6:
+            return (
+                f"the forces {', '.join(map(repr, names))} each carry the full energy, and their weights sum to "
+                f"{total:g}: the potential will be about {total:g} times that of the experts; give them weights, or "
+                "<parameters> with moe_hamiltonian: bulk and moe_hamiltonian: correction, if that is not meant"
+            )
+    return None
+
+
+def _share(field: Any) -> float:
+    """The part of the full energy in a force field."""
+    if isinstance(field, FFSocket):
+        return 0.0 if (field.pars or {}).get(HAMILTONIAN) == _CORRECTION else 1.0
+    inner = [each for each in engine.forcefields([field]) if each is not field and isinstance(each, FFSocket)]
+    # A committee is the mean of its members, and <ffrotations> that of the rotations.
+    return float(np.mean([_share(each) for each in inner])) if inner else 0.0
+
+
+def initial_structures(simulation: Simulation, directory: Path) -> tuple[list[str], list[str]]:
+    """What i-PI changes in the structures that it starts from.
+
+    Args:
+        simulation: loaded.
+        directory: where i-PI runs.
+
+    Returns:
+        The names of files whose cell i-PI turns into its own orientation (a along x, b in the xy plane), and lines
+        about files that say they are not periodic.
+    """
+    turned, notes = [], []
+    sources = [source for system in simulation.syslist for kind, source in system.init.queue if kind == "cell"]
+    for name, mode in dict.fromkeys((str(source.value).strip(), source.mode) for source in sources):
+        if mode == "ase":
+            atoms = _read_ase(directory / name)
+            turned += [name] if atoms.pbc.all() and _is_general(atoms.cell.array) else []
+            notes += _flags_note(name, atoms)
+        elif mode == "xyz":
+            with (directory / name).open(encoding="utf-8", errors="replace") as file:
+                found = _GENERAL_CELL.search(file.readline() + file.readline())
+            if found is not None:
+                turned += [name] if _is_general(np.array(found.group(1).split()[:9], float).reshape(3, 3)) else []
+    return turned, notes
+
+
+def _read_ase(path: Path) -> Atoms:
+    """As i-PI reads it, before it turns the cell."""
+    try:
+        atoms = ase.io.read(path, index=0, do_not_split_by_at_sign=True)
+    except ase.io.formats.UnknownFileTypeError:
+        atoms = ase.io.read(path, index=0, format="extxyz")
+    assert isinstance(atoms, Atoms)  # one index, one structure
+    return atoms
+
+
+def _is_general(cell: FloatArray) -> bool:
+    """Whether a cell, rows are lattice vectors, has another orientation than i-PI's."""
+    return bool((abs(np.triu(cell, 1)) > 1e-3).any() or (np.diag(cell) < 0).any())
+
+
+def _flags_note(name: str, atoms: Atoms) -> list[str]:
+    empty = [axis for axis, row, flag in zip("abc", atoms.cell.array, atoms.pbc, strict=True) if row.any() and not flag]
+    if not empty:
+        return []
+    return [
+        f"'{name}' says that it is not periodic along {', '.join(empty)}, but i-PI knows no such flags: with its cell, "
+        "all directions are periodic here (make the cell wide enough)"
+    ]
