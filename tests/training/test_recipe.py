@@ -16,9 +16,13 @@ from moe_ipi import MoEPotential, load_config
 from moe_ipi.cotraining.terms import TERMS
 from moe_ipi.experts.nequip.load import load_nequip_model
 
+# Many processes that import torch: slow on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 RECIPE = Path(__file__).parents[2] / "training" / "pt_co"
 SELECT = "--teacher emt --only bulk-eos-*,bulk-elastic-*,co-111-pair-*,co-gas-*"
-SMALL = "max_epochs=2 batch_size=12 trainer.accelerator=cpu ++trainer.enable_progress_bar=false cutoff=4.5"
+# 500 steps an epoch are more than there are frames: two epochs.
+SMALL = "steps=1000 batch_size=12 trainer.accelerator=cpu ++trainer.enable_progress_bar=false cutoff=4.5"
+EAGER = "training_module.model.compile_mode=eager scalars=8 tensors=4"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def recipe(tmp_path_factory):
     model = folder / "model"
     model.mkdir()
 
-    def make(*targets):
+    def make(*targets, **more):
         binaries = Path(sys.executable).parent
         variables = {
             "TEACHER_PYTHON": sys.executable,
@@ -39,13 +43,15 @@ def recipe(tmp_path_factory):
             "MODEL": str(model),
             "SELECT": SELECT,
             "OVERRIDES": SMALL,
-            "OVERRIDES_complex": "training_module.model.compile_mode=eager",
-            "OVERRIDES_pair": "training_module.compile=false max_epochs=3",
-            "OVERRIDES_separate": "training_module.compile=false max_epochs=3",
-        }
+            "OVERRIDES_complex": EAGER,
+            "OVERRIDES_bulk": "training_module.model.compile_mode=eager",
+            "OVERRIDES_committee": f"{EAGER} steps=600",
+            "OVERRIDES_pair": "training_module.compile=false steps=1500",
+            "OVERRIDES_separate": "training_module.compile=false steps=1500",
+        } | more
         command = ["make", "-C", str(folder), *targets, *(f"{k}={v}" for k, v in variables.items())]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "MAKEFLAGS": ""}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800)
 
     done = make("generate", "label", "train", "package")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -101,10 +107,68 @@ def test_an_interrupted_training_goes_on(recipe):
     """The last checkpoint of a training of three epochs that was to have four continues with the fourth."""
     folder, make = recipe
     (folder / "outputs/pair/done").unlink()
-    more = make("train", "OVERRIDES_pair=training_module.compile=false max_epochs=4")
+    more = make("train", OVERRIDES_pair="training_module.compile=false steps=2000")
     assert more.returncode == 0, more.stdout[-3000:] + more.stderr[-3000:]
     assert "Continuing training with checkpoint" in more.stdout + more.stderr
     assert torch.load(folder / "outputs/pair/last.ckpt", weights_only=False)["epoch"] == 3
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(recipe):
+    """Two epochs and then two more give the same weights, bit for bit, as four: optimiser, averages, frames."""
+    folder, make = recipe
+    weights = []
+    for name, sittings in (("once", (4,)), ("twice", (2, 4))):
+        for epochs in sittings:
+            (folder / name / "bulk/done").unlink(missing_ok=True)
+            overrides = f"{SMALL} run=[train] batch_size=2 steps=12 steps_per_epoch=3 trainer.max_epochs={epochs}"
+            done = make(f"{folder}/{name}/bulk/done", OUTPUTS=str(folder / name), OVERRIDES=overrides)
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        checkpoint = torch.load(folder / name / "bulk/last.ckpt", weights_only=False)
+        assert checkpoint["global_step"] == 12
+        weights.append({k: v for k, v in checkpoint["state_dict"].items() if torch.is_tensor(v)})
+    assert all(torch.equal(weights[0][k], weights[1][k]) for k in weights[0])
+
+
+def test_the_learning_curve_of_a_training(recipe):
+    folder, _ = recipe
+    command = [sys.executable, str(folder / "curves.py"), str(folder / "outputs/complex"), str(folder / "complex.csv")]
+    subprocess.run(command, check=True, timeout=60)
+    with open(folder / "complex.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and int(rows[0]["steps"]) < int(rows[1]["steps"])
+    assert all(float(row[f"{kind}_force"]) > 0 for row in rows for kind in ("co", "pt", "train"))
+
+
+@pytest.mark.slow
+def test_rounds_of_labels_chosen_by_a_committee(recipe):
+    """Some frames evenly, then those on which two experts disagree most; the repository's archive holds all of them."""
+    folder, make = recipe
+    names = {"DATA": str(folder / "rounds"), "OUTPUTS": str(folder / "committee"), "ROUND_1": "60", "ROUND_2": "8"}
+    names["CHOOSE"] = "--eager --per-trajectory 2"
+    done = make("generate", "round-1", "round-2", "pack", **names)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    chosen = [(folder / f"rounds/selections/round-{k}.txt").read_text().splitlines() for k in (1, 2)]
+    assert [len(lines) for lines in chosen] == [60, 8] and not set(chosen[0]) & set(chosen[1])
+    trajectories = [line.split()[0] for line in chosen[1]]
+    assert max(trajectories.count(name) for name in trajectories) <= 2
+    with open(folder / "rounds/selections/round-2.csv") as file:
+        scores = {f"{row['trajectory']} {row['frame']}": float(row["all"]) for row in csv.DictReader(file)}
+    assert not set(chosen[0]) & set(scores) and scores[chosen[1][0]] == max(scores.values())
+
+    done = make("data", DATA=str(folder / "again"))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    labelled = [read(folder / f"again/labels/round-{k}-all.xyz", ":") for k in (1, 2)]
+    assert [len(frames) for frames in labelled] == [60, 8]
+    first = labelled[1][0]
+    other = next(
+        frame
+        for path in (folder / "rounds/labels").glob("round-2-*.xyz")
+        for frame in read(path, ":")
+        if (frame.info["trajectory"], frame.info["frame"]) == (first.info["trajectory"], first.info["frame"])
+    )
+    assert (first.positions == other.positions).all() and (first.get_forces() == other.get_forces()).all()
+    assert first.get_potential_energy() == other.get_potential_energy()
 
 
 def test_the_config_for_ones_own_system(recipe):
