@@ -29,7 +29,7 @@ demo: install
 	$(VENV)/bin/moe-ipi demo
 
 test: install
-	$(VENV)/bin/pytest -n 2 --dist loadgroup
+	$(VENV)/bin/pytest -n 2 --dist loadfile
 
 test-slow: install
 	$(VENV)/bin/pytest -m slow --timeout 900

@@ -23,14 +23,6 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ[variable] = str(cache.mkdir(f"{name}-{worker}"))
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``--dist loadgroup`` whatever shares an expensive fixture of its module stays on one worker."""
-    for item in items:
-        if {"demo", "recipe"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty cache of compiled models, for this process and its children."""
