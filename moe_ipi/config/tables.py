@@ -17,6 +17,8 @@ class ModelExpert(Table):
     type: Literal["nequip"] = "nequip"
     path: Path
     key: str | None = None
+    #: Of the file: another one is refused.
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
 
 class FinnisSinclairExpert(Table):

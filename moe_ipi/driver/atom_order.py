@@ -18,7 +18,13 @@ _MOST = 0.9
 
 
 def compare_order(
-    numbers: IntArray, sites: FloatArray, positions: FloatArray, cell: FloatArray, periodic: BoolArray
+    numbers: IntArray,
+    sites: FloatArray,
+    positions: FloatArray,
+    cell: FloatArray,
+    periodic: BoolArray,
+    *,
+    known_order: bool = False,
 ) -> str | None:
     """Who sits at the sites of the template?
 
@@ -28,6 +34,7 @@ def compare_order(
         positions: (N, 3) A, of the first structure.
         cell: (3, 3) A, of the first structure; unit normals where it is not periodic.
         periodic: (3,) its periodic vectors.
+        known_order: the elements are known to stand in the same order: then atoms have changed places.
 
     Returns:
         A line for the user if something is suspicious, else ``None``.
@@ -75,9 +82,14 @@ def compare_order(
         f"{len(wrong)} of {len(there)} atoms sit where the template has another element (atom {atom}, counted from 0, "
         f"is {names[0]} in the template, and where i-PI has it the template has {names[1]})"
     )
+    if known_order:
+        return f"{what}: they have changed places"
     at_start = float(np.sqrt((distances[there] ** 2).mean())) < _AT_START
     if at_start or _reordered(at, there, len(np.unique(numbers))):
-        raise StructureError(f"{what}: the template has its atoms in another order than i-PI; give i-PI's own file")
+        raise StructureError(
+            f"{what}: the template has its atoms in another order than i-PI; give i-PI's own file (a late one of a run "
+            "that exchanges atoms)"
+        )
     return f"{what}: this is right if they have changed places; else the template has another order of atoms than i-PI"
 
 

@@ -198,7 +198,9 @@ class Evaluator:
     def _compare(self, frames: Frames, request: Request) -> None:
         # Rules matter here only if this driver makes the assignment, in the template's frame of reference.
         axes = self._partitioner.regions.oriented_axes if self._from_template and request.token is None else ""
-        note = compare_with_template(self._template, frames, oriented_rules=axes)
+        # An identity has the elements in their order.
+        known = request.identity is not None
+        note = compare_with_template(self._template, frames, oriented_rules=axes, known_order=known)
         if note is not None:
             self._log(note)
         self._compared = True
@@ -219,7 +221,9 @@ class Evaluator:
         try:
             return checked_frames(positions * BOHR, np.swapaxes(cells, -1, -2) * BOHR, pbc, natoms=len(self._template))
         except StructureError as error:
-            raise StructureError(f"what the server sent cannot be evaluated: {error}") from error
+            fewer = np.ndim(positions) == 3 and np.shape(positions)[1] < len(self._template)
+            hint = "; give i-PI's structure as the template, and remove an <activelist> from the <ffsocket>"
+            raise StructureError(f"what the server sent cannot be evaluated: {error}{hint * fewer}") from error
 
     def _assignment(self, request: Request, frames: Frames) -> BoolArray:
         if request.token is not None:

@@ -28,7 +28,9 @@ _MOST_ATOMS = 50_000
 _SAMPLE = 2000
 
 
-def compare_with_template(template: Atoms, frames: Frames, *, oriented_rules: bool | str) -> str | None:
+def compare_with_template(
+    template: Atoms, frames: Frames, *, oriented_rules: bool | str, known_order: bool = False
+) -> str | None:
     """Compare the template with the first structure, in any frame of reference.
 
     Args:
@@ -37,6 +39,7 @@ def compare_with_template(template: Atoms, frames: Frames, *, oriented_rules: bo
         oriented_rules: the axes along which this driver's rules measure (``"z"``, ``"xyz"``, see
             :attr:`moe_ipi.config.RegionsConfig.oriented_axes`), ``""`` or ``False`` if it depends on none, as for
             structures that come with their assignment; ``True`` stands for all.
+        known_order: the server has told the elements of its atoms, and they are the template's.
 
     Returns:
         A line for the user if something is suspicious, else ``None``.
@@ -70,7 +73,7 @@ def compare_with_template(template: Atoms, frames: Frames, *, oriented_rules: bo
     _check_distances(template.positions, sites, positions)
     if len(template) > _MOST_ATOMS:
         return None
-    return compare_order(template.numbers, sites, positions, cell, periodic)
+    return compare_order(template.numbers, sites, positions, cell, periodic, known_order=known_order)
 
 
 def _same_lattice(before: FloatArray, now: FloatArray, periodic: BoolArray) -> tuple[FloatArray, str | None]:

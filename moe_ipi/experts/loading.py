@@ -23,4 +23,6 @@ def load_expert(config: ExpertConfig, *, name: str, device: str = "cpu", compile
         return FinnisSinclair(config.parameters)
     from moe_ipi.experts.nequip.load import load_nequip_model  # torch is slow to import
 
-    return load_nequip_model(config.path, key=config.key, name=name, device=device, compile=compile)
+    return load_nequip_model(
+        config.path, key=config.key, name=name, device=device, compile=compile, sha256=config.sha256
+    )

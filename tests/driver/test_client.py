@@ -172,7 +172,8 @@ def test_forces_before_positions(case: Case) -> None:
 
 @pytest.mark.parametrize("polled", [False, True])
 @pytest.mark.parametrize(
-    ("natoms", "value", "message"), [(9, 0.0, "9 atoms, but 10 in the template"), (10, np.nan, "not finite")]
+    ("natoms", "value", "message"),
+    [(9, 0.0, "9 atoms, but 10 in the template.*remove an <activelist>"), (10, np.nan, "not finite")],
 )
 def test_bad_structures_are_reported_after_the_request_was_read(
     case: Case, natoms: int, value: float, message: str, polled: bool

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moe_ipi.errors import StructureError
 from moe_ipi.inband.identity import IdentityError, identity_of
 from moe_ipi.units import BOHR
 from tests.helpers.case import Case
@@ -53,3 +54,17 @@ def test_other_atoms_are_refused(tmp_path: Path) -> None:
     identity = identity_of(case.config, case.species[::-1]).encode()
     with pytest.raises(IdentityError, match="other atoms"):
         case.evaluator().evaluate(*structure(case), {"moe_identity": identity})
+
+
+def test_atoms_that_have_changed_places_are_served(tmp_path: Path) -> None:
+    """The identity has the elements in their order, so another order of positions is an exchange of atoms."""
+    case = Case.create(tmp_path)
+    positions, cell = structure(case)
+    first, last = 0, len(case.atoms) - 1
+    assert case.species[first] != case.species[last]
+    positions[0, [first, last]] = positions[0, [last, first]]
+    identity = identity_of(case.config, case.species).encode()
+    with pytest.raises(StructureError, match="another order"):
+        case.evaluator().evaluate(positions, cell)
+    (result,) = case.evaluator().evaluate(positions, cell, {"moe_identity": identity})
+    assert np.isfinite(result.potential)

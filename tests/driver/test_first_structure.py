@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import ase.io
 import numpy as np
 import pytest
@@ -25,9 +27,9 @@ def alloy(size: int = 4, seed: int = 1) -> Atoms:
     return atoms
 
 
-def compare(template: Atoms, *now: Atoms, rules: bool | str = "") -> str | None:
+def compare(template: Atoms, *now: Atoms, rules: bool | str = "", known_order: bool = False) -> str | None:
     frames = checked_frames([atoms.positions for atoms in now], [atoms.cell.array for atoms in now], template.pbc)
-    return compare_with_template(template, frames, oriented_rules=rules)
+    return compare_with_template(template, frames, oriented_rules=rules, known_order=known_order)
 
 
 def scaled(atoms: Atoms, factor: float, *, cell: bool = True) -> Atoms:
@@ -169,6 +171,18 @@ def test_turned_cells():
     assert compare(turned(slab, 30, "z"), ipi, rules="z") is None
     with pytest.raises(StructureError, match="measure along y: "):
         compare(turned(slab, 30, "z"), ipi, rules="y")
+
+
+def test_atoms_that_have_changed_places():
+    """As i-PI's exchange of atoms leaves them: right, if the server has told its elements, which are the template's."""
+    atoms = alloy()
+    now = atoms.copy()
+    first, second = (int(np.flatnonzero(atoms.symbols == symbol)[0]) for symbol in ("Pt", "Cu"))
+    now.positions[[first, second]] = now.positions[[second, first]]
+    note = compare(atoms, now, known_order=True)
+    assert note is not None and re.search(r"^2 of 256 atoms sit where .*: they have changed places$", note)
+    with pytest.raises(StructureError, match=r"give i-PI's own file .a late one of a run that exchanges atoms"):
+        compare(atoms, now)
 
 
 def test_the_same_lattice_in_other_words():

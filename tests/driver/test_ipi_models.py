@@ -10,7 +10,7 @@ from tests.helpers.configs import FOR_RUNS, models
 from tests.helpers.processes import driver_process, ipi, wait_for, wait_until_ready
 
 
-@pytest.fixture(params=["float64", "float32"])
+@pytest.fixture(params=["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def models_and_rtol(request: pytest.FixtureRequest) -> tuple[str, float]:
     if request.param == "float32":
         shipped = pretrained("pt-co").parent / "pair.nequip.zip"

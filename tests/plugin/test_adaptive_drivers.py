@@ -87,6 +87,7 @@ def test_a_run_that_is_stopped_continues_as_if_it_were_not(tmp_path: Path, numbe
         assert one.jumps == pytest.approx(other.jumps, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_ledger_forgets_what_its_checkpoint_does_not_know(tmp_path: Path) -> None:
     case = Case.create(tmp_path, ADAPTIVE)
     run_to_end(case, write_input(case, steps=40))

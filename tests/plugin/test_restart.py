@@ -25,7 +25,7 @@ def copy(case: Case, folder: Path) -> Case:
     return Case(folder, case.atoms, case.name)
 
 
-@pytest.mark.parametrize("beads", [1, 4])
+@pytest.mark.parametrize("beads", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, beads: int) -> None:
     whole = Case.create(tmp_path / "whole", ADAPTIVE)
     input = write_input(whole, steps=80, beads=beads)

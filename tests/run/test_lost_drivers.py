@@ -30,7 +30,9 @@ def quick(case: Case, *, restarts: int = 5) -> None:
     [
         (signal.SIGKILL, r"was killed by signal 9 \(SIGKILL\)"),
         # One that still loads its models does not end in its own way.
-        (signal.SIGTERM, r"(ended with status 143|was killed by signal 15 \(SIGTERM\))"),
+        pytest.param(
+            signal.SIGTERM, r"(ended with status 143|was killed by signal 15 \(SIGTERM\))", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_lost_driver_is_replaced(case: Case, drivers: str, number: signal.Signals, reason: str) -> None:

@@ -40,7 +40,7 @@ def told(parent: Popen[str], text: str, seconds: float = 60.0) -> None:
     wait_until(lambda: text in parent.log.read_text(), seconds)
 
 
-@pytest.mark.parametrize("mode", ["unix", "inet"])
+@pytest.mark.parametrize("mode", ["unix", pytest.param("inet", marks=pytest.mark.slow)])
 def test_a_stopped_driver_is_named_and_replaced(case: Case, mode: str) -> None:
     settings(case)
     field = case.ffsocket(mode, port=free_port() if mode == "inet" else 0)

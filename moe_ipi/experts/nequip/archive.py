@@ -30,6 +30,25 @@ def check_archive(path: Path, name: str) -> None:
         )
 
 
+def check_digest(path: Path, name: str, expected: str) -> None:
+    """Compare a model file with the one that the config was written for.
+
+    Args:
+        path: the model file.
+        name: what to call the expert in messages.
+        expected: SHA-256, hexadecimal.
+
+    Raises:
+        ModelError: it is another file.
+    """
+    found = digest(path)
+    if found != expected:
+        raise ModelError(
+            f"{path} is not the file that the {name} expert was given with: its SHA-256 is {found}; copy or download "
+            f"it again, or correct experts.{name}.sha256"
+        )
+
+
 def archive_problem(path: Path) -> str | None:
     """What is wrong with an archive, or ``None``.
 

@@ -8,14 +8,20 @@ import torch
 from nequip.nn import graph_model
 
 from moe_ipi.errors import ModelError
-from moe_ipi.experts.nequip.archive import check_archive, digest
+from moe_ipi.experts.nequip.archive import check_archive, check_digest, digest
 from moe_ipi.experts.nequip.artifacts import load_artifact
 from moe_ipi.experts.nequip.expert import NequipExpert, expert_from_module
 from moe_ipi.experts.nequip.internals import SOLE_MODEL_KEY, load_saved, one_line
 
 
 def load_nequip_model(
-    path: Path, *, key: str | None = None, name: str = "model", device: str = "cpu", compile: bool = False
+    path: Path,
+    *,
+    key: str | None = None,
+    name: str = "model",
+    device: str = "cpu",
+    compile: bool = False,
+    sha256: str | None = None,
 ) -> NequipExpert:
     """Load a NequIP-framework model file as an expert.
 
@@ -25,12 +31,13 @@ def load_nequip_model(
         name: what to call the expert in messages.
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         compile: compile a package or a checkpoint with AOTInductor first (or take it from the cache).
+        sha256: of the file, if it must be this one.
 
     Raises:
-        ModelError: the file is damaged, or cannot serve as an expert.
+        ModelError: the file is damaged or another one, or cannot serve as an expert.
     """
     torch_device = _device(device)
-    again = (_load, (path, key, name, device, compile))
+    again = (_load, (path, key, name, device, compile, sha256))
     if not path.is_file():
         raise ModelError(f"the {name} expert's model file does not exist: {path}; correct experts.{name}.path")
     if path.name.endswith(".nequip.pth"):
@@ -39,6 +46,8 @@ def load_nequip_model(
             f"give experts.{name}.path the package or checkpoint it was made from"
         )
     check_archive(path, name)
+    if sha256 is not None:
+        check_digest(path, name, sha256)
     if path.name.endswith(".pt2"):
         if key is not None:
             raise ModelError(f"{path} is compiled and holds one model; remove experts.{name}.key")
@@ -65,9 +74,9 @@ def load_nequip_model(
     return expert_from_module(_saved_module(path, key, name)[0], name=name, device=torch_device, again=again)
 
 
-def _load(path: Path, key: str | None, name: str, device: str, compile: bool) -> NequipExpert:
+def _load(path: Path, key: str | None, name: str, device: str, compile: bool, sha256: str | None) -> NequipExpert:
     """:func:`load_nequip_model` with all arguments by position, as pickle wants them."""
-    return load_nequip_model(path, key=key, name=name, device=device, compile=compile)
+    return load_nequip_model(path, key=key, name=name, device=device, compile=compile, sha256=sha256)
 
 
 def _saved_module(path: Path, key: str | None, name: str) -> tuple[graph_model.GraphModel, str]:

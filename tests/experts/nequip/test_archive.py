@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.nequip import load
-from moe_ipi.experts.nequip.archive import archive_problem
+from moe_ipi.experts.nequip.archive import archive_problem, digest
 from moe_ipi.experts.nequip.load import load_nequip_model
 from moe_ipi.models import find_config
 
@@ -65,6 +66,21 @@ def test_every_kind_of_file(tmp_path, never, suffix, how):
     path.write_bytes(data)
     with pytest.raises(ModelError, match="the file is damaged"):
         load_nequip_model(path, name="bulk")
+
+
+def test_a_whole_file_that_is_another(tmp_path, never):
+    """Its checksums fit: only the config can tell."""
+    path = tmp_path / "model.ckpt"
+    torch.save({"weights": torch.arange(1000.0)}, path)
+    sha256 = digest(path)
+    torch.save({"weights": torch.arange(1000.0) + 1e-3}, path)
+    with pytest.raises(
+        ModelError,
+        match=f"not the file that the bulk expert was given with: .* is {digest(path)}; copy .*experts.bulk.sha256",
+    ):
+        load_nequip_model(path, name="bulk", sha256=sha256)
+    for table in tomllib.loads(find_config("pt-co").read_text())["experts"].values():
+        assert table["sha256"] == digest(PACKAGE)
 
 
 def test_any_damage_is_one_line(tmp_path):
