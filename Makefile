@@ -29,7 +29,7 @@ demo: install
 	$(VENV)/bin/moe-ipi demo
 
 test: install
-	$(VENV)/bin/pytest -n 2 --dist loadfile
+	$(VENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: install
 	$(VENV)/bin/pytest -m slow --timeout 900

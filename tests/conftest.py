@@ -23,6 +23,17 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ[variable] = str(cache.mkdir(f"{name}-{worker}"))
 
 
+#: Folders whose files take longest, each of which is one worker's: first, lest one worker waits for the other.
+LONG = ("training", "run", "plugin", "driver", "experts")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files before short ones."""
+    order = {name: position for position, name in enumerate(LONG)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: order.get(item.path.relative_to(here).parts[0], len(LONG)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty cache of compiled models, for this process and its children."""

@@ -25,6 +25,16 @@ SMALL = "steps=1000 batch_size=12 trainer.accelerator=cpu ++trainer.enable_progr
 EAGER = "training_module.model.compile_mode=eager scalars=8 tensors=4"
 
 
+CONFIG = (
+    "\n".join(
+        f'[experts.{key}]\npath = "pair.nequip.zip"\nkey = "{key}"\nsha256 = "{"0" * 64}"'
+        for key in ("complex", "bulk")
+    )
+    + '\n[regions]\nradius = 4.0\n[[regions.rules]]\ntype = "species"\nspecies = ["C", "O"]\n'
+    + '[validation]\nelement = "Pt"\nlattice = "fcc"\nlattice_parameter = 3.977\nlabels = "test.xyz"\n'
+)
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
     """A copy of the recipe in which all steps up to the package were made; (folder, function that runs make)."""
@@ -34,6 +44,7 @@ def recipe(tmp_path_factory):
             shutil.copy(file, folder)
     model = folder / "model"
     model.mkdir()
+    (model / "moe.toml").write_text(CONFIG)
 
     def make(*targets, **more):
         binaries = Path(sys.executable).parent
@@ -84,11 +95,7 @@ def test_every_term_has_a_log_line(recipe):
 def test_the_package_serves_both_experts(recipe):
     folder, _ = recipe
     config = folder / "model/moe.toml"
-    config.write_text(
-        "\n".join(f'[experts.{key}]\npath = "pair.nequip.zip"\nkey = "{key}"' for key in ("complex", "bulk"))
-        + '\n[regions]\nradius = 4.0\n[[regions.rules]]\ntype = "species"\nspecies = ["C", "O"]\n'
-        + '[validation]\nelement = "Pt"\nlattice = "fcc"\nlattice_parameter = 3.977\nlabels = "test.xyz"\n'
-    )
+    assert "0" * 64 not in config.read_text()  # the digest is that of the new package, or it would be refused
     frame = read(folder / "model/test.xyz", "0")
     potential = MoEPotential.from_config(load_config(config), frame.get_chemical_symbols())
     assert (potential.complex.cutoff, potential.bulk.cutoff) == (4.5, 4.5)
