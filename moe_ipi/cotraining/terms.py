@@ -8,6 +8,9 @@ D = complex - bulk:
 ``bulk_energy``, ``bulk_stress``, ``bulk_forces``
     the bulk expert against the labels: energy and stress of frames that are bulk altogether, forces on atoms
     that are bulk and have only bulk atoms within the bulk expert's cutoff.
+``everywhere_forces``
+    the bulk expert against the labels on every atom of every frame (eV/A), with a small coefficient: where it is not
+    used it should still be sane, so that the correction, complex - bulk, is soft and few beads are enough for it.
 ``mixed_forces``
     forces of one energy against the labels, where atoms that must be complex, and a random ball in each frame, belong
     to the complex expert: atoms at the interface are trained as they will be used.
@@ -41,6 +44,7 @@ LABELLED_TERMS = (
     "bulk_energy",
     "bulk_forces",
     "bulk_stress",
+    "everywhere_forces",
     "mixed_forces",
 )
 AGREEMENT_TERMS = ("agreement_energy", "agreement_forces", "agreement_stress", "agreement_seam")
@@ -90,7 +94,9 @@ def labelled_terms(
         forces = labels[Keys.FORCE_KEY]
         terms["complex_forces"] = _known(graph.forces(out.complex_gradients) - forces)
         interior = ~is_complex & ~_touches(graph, is_complex, out.bulk_cutoff)
-        terms["bulk_forces"] = _known((graph.forces(out.bulk_gradients) - forces)[interior])
+        of_bulk = graph.forces(out.bulk_gradients) - forces
+        terms["bulk_forces"] = _known(of_bulk[interior])
+        terms["everywhere_forces"] = _known(of_bulk)
         region = is_complex | random_balls(graph, rng)
         mixed = torch.where(region[graph.center].unsqueeze(1), out.complex_gradients, out.bulk_gradients)
         terms["mixed_forces"] = _known(graph.forces(mixed) - forces)

@@ -75,6 +75,7 @@ def test_labelled_terms_choose_frames_and_atoms(scene):
     chosen = [*inside, *range(len(slab), graph.n_atoms)]
     assert len(inside) > 0
     torch.testing.assert_close(terms["bulk_forces"], graph.forces(out.bulk_gradients)[chosen])
+    torch.testing.assert_close(terms["everywhere_forces"], graph.forces(out.bulk_gradients))
 
 
 def test_mixed_forces_lie_between(scene):
