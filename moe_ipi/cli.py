@@ -171,7 +171,9 @@ def validate(
             "returns an ASE calculator.",
         ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Small cells and short runs: a first look.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small cells and short runs: a first look, which judges less.")
+    ] = False,
     device: DeviceOption = None,
     compile: CompileOption = None,
 ) -> None:

@@ -126,18 +126,20 @@ def _summarise(console: Console, checks: list[Check], data: dict[str, Any]) -> N
     table.add_column("value", justify="right")
     table.add_column("tolerance", justify="right")
     table.add_column("")
-    verdicts = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "[dim]info[/]"}
+    colors = {"pass": "green", "FAIL": "red", "not judged": "yellow", "info": "dim"}
     for check in checks:
         reason = check.error or check.skipped
         if reason:
-            table.add_row(
-                check.key, f"{'error' if check.error else 'not made'}: {reason}", "", "", verdicts[check.passed]
-            )
+            what, color = ("error", "red") if check.error else ("not made", "dim")
+            table.add_row(check.key, f"{what}: {reason}", "", "", f"[{color}]{'FAIL' if check.error else 'info'}[/]")
         for k, q in enumerate(check.quantities):
             limit = "" if q.tolerance is None else f"{'>=' if q.minimum else '<='} {short(q.tolerance)}"
             value = f"{short(q.value)} {q.unit}".strip()
-            table.add_row("" if k else check.key, q.name, value, limit, verdicts[q.passed])
+            table.add_row("" if k else check.key, q.name, value, limit, f"[{colors[q.verdict]}]{q.verdict}[/]")
     console.print(table)
+    unjudged = sum(q.verdict == "not judged" for check in checks for q in check.quantities)
+    if unjudged:
+        console.print(f"{unjudged} not judged: small cells and short runs say nothing about them; run without --quick")
     for row in data["comparison"]:
         for other, pair in zip(row["others"], data["compare"], strict=True):
             if other["ratio"] is not None:

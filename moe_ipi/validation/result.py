@@ -5,6 +5,7 @@ A check decides what is measured and what passes; it draws nothing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ class Quantity:
         tolerance: the largest (with ``minimum``: smallest) value that passes; None: for information.
         minimum: ``value`` must be at least ``tolerance``, not at most.
         note: a short remark.
+        judged: False: it comes from a smaller cell or a shorter run than its tolerance is meant for.
     """
 
     name: str
@@ -32,15 +34,28 @@ class Quantity:
     tolerance: float | None = None
     minimum: bool = False
     note: str = ""
+    judged: bool = True
 
     @property
-    def passed(self) -> bool | None:
+    def within(self) -> bool | None:
         """Whether the absolute value is within the tolerance (NaN is not); None without one."""
         if self.tolerance is None:
             return None
         if self.minimum:
             return bool(self.value >= self.tolerance)
         return bool(abs(self.value) <= self.tolerance)
+
+    @property
+    def passed(self) -> bool | None:
+        """:attr:`within`, but None if it is not judged; a number that is not finite always fails."""
+        return self.within if self.judged or not math.isfinite(self.value) else None
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``FAIL``, ``not judged``, or ``info`` if there is no tolerance."""
+        if self.tolerance is None:
+            return "info"
+        return {True: "pass", False: "FAIL", None: "not judged"}[self.passed]
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,7 @@ class Check:
 
     @property
     def passed(self) -> bool | None:
-        """True if every quantity with a tolerance passed, False if one did not, None if none decides."""
+        """True if every quantity that is judged passed, False if one did not, None if none decides."""
         if self.error is not None:
             return False
         verdicts = [q.passed for q in self.quantities if q.passed is not None]
@@ -116,5 +131,5 @@ class Check:
         data = asdict(self)
         data["passed"] = self.passed
         for plain, quantity in zip(data["quantities"], self.quantities, strict=True):
-            plain["passed"] = quantity.passed
+            plain["passed"], plain["verdict"] = quantity.passed, quantity.verdict
         return data

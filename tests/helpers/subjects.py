@@ -46,5 +46,10 @@ def subject(complex="complex", bulk="bulk", **changes) -> Subject:
     return dataclasses.replace(found, **changes)
 
 
+def within(check) -> list[bool]:
+    """Which of the numbers that have a tolerance are within it, whether they are judged or not."""
+    return [quantity.within for quantity in check.quantities if quantity.within is not None]
+
+
 def numbers(check) -> dict[str, float]:
     return {quantity.name: quantity.value for quantity in check.quantities}

@@ -28,6 +28,7 @@ def check(subject: Subject) -> Check:
     fits = {name: subject.fit(name) for name in subject.models}
     complex, bulk = fits["complex"], fits["bulk"]
     differences = energy_differences(subject, complex.lattice_parameter)
+    largest = 1000 * float(np.abs(differences).max())
     result.quantities = [
         Quantity("lattice parameter, bulk - complex", bulk.lattice_parameter - complex.lattice_parameter, "A", LATTICE),
         Quantity(
@@ -35,9 +36,10 @@ def check(subject: Subject) -> Check:
         ),
         Quantity(
             f"energy per atom at strains up to {100 * STRAIN:.0f} %, largest difference",
-            1000 * float(np.abs(differences).max()),
+            largest,
             "meV",
             ENERGY,
+            judged=not subject.quick or largest > ENERGY,  # more strains can only make it larger
         ),
     ]
     result.tables.append(
