@@ -30,7 +30,7 @@ from moe_ipi.plugin import engine
 from moe_ipi.plugin.checkpoints import write_safely
 from moe_ipi.plugin.continuity import Stored, changes_since, read_stored
 from moe_ipi.plugin.health import check_finite
-from moe_ipi.plugin.ledger import Entry, Ledger
+from moe_ipi.plugin.ledger import Entry, Ledger, last_assignment
 from moe_ipi.plugin.monitor import Monitor
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.regions.tracker import Tracker
@@ -168,6 +168,10 @@ class Segments:
             self._booked[:] = memory.booked
         self._tracker.restore(token.assignment, None if memory is None else memory.tracker)
         self._publish(token)
+        if last_assignment(self._prefix, self._simulation.step) is None:
+            # A ledger that begins here: its first line says who is complex, as that of a new run does.
+            nobody = np.zeros_like(token.assignment)
+            self._write(self._simulation.step, np.zeros(len(self._booked)), nobody)
 
     def before_step(self) -> None:
         """To be called before every step of i-PI."""

@@ -48,6 +48,27 @@ def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, beads: int) -> None:
     np.testing.assert_allclose(properties(whole.folder)[:, 1], properties(parts.folder)[:, 1], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("step", [0, 6])
+def test_a_ledger_that_begins_in_the_middle_says_who_is_complex(tmp_path: Path, step: int) -> None:
+    """From a checkpoint of step 0, as a run that was killed early leaves it; or where the ledger was lost."""
+    case = Case.create(tmp_path, CHANGING)
+    run_to_end(case, write_input(case, steps=12, stride=6))
+    whole = ledger(tmp_path)
+    path = tmp_path / "out.moe_ledger"
+    path.unlink()
+    run_to_end(case, tmp_path / f"out.chk_{step // 6}")
+    first, *rest = ledger(tmp_path)
+    known = next(line for line in whole if line.step == step)
+    assert (first.step, first.segment, first.token, first.n_complex) == (
+        step,
+        known.segment,
+        known.token,
+        known.n_complex,
+    )
+    assert len(first.joined) == first.n_complex and not first.left and first.jumps == [0.0]
+    assert rest == whole[whole.index(known) + 1 :]
+
+
 def test_a_checkpoint_within_a_segment(tmp_path: Path) -> None:
     """Two strides, segments of several of the smaller one: what was averaged survives in the middle of a segment."""
     config = CHANGING.replace("below = 8", "below = 8, average = true") + "[segments]\nsegment_steps = 10\n"

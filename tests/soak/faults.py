@@ -120,3 +120,5 @@ FAULTS: dict[str, tuple[Fault, int]] = {
     "SIGKILL of moe-ipi run": (kill_parent, 1),
     "SIGKILL of everything at once": (kill_everything, 2),
 }
+#: What no run survives: it must end, however many steps it still makes.
+ENDING = {kill_ipi, terminate_ipi, interrupt_run, interrupt_run_with_a_stopped_driver, kill_parent, kill_everything}

@@ -23,7 +23,7 @@ from tests.helpers import inputs
 from tests.helpers.case import Case
 from tests.helpers.configs import CHANGING
 from tests.helpers.moe_ipi_run import children
-from tests.soak.faults import FAULTS, STALL
+from tests.soak.faults import ENDING, FAULTS, STALL
 from tests.soak.rows import Verdict, judge
 
 BEADS = 4
@@ -205,7 +205,8 @@ def inject(tally: Tally, run: Run, name: str, chance: random.Random) -> str:
     """One fault, and what comes of it."""
     before, start = run.step(), time.monotonic()
     FAULTS[name][0](run.case, run.parent, chance)
-    outcome = wait(run, max(before, run.step()) + GOES_ON)
+    beyond = sys.maxsize if FAULTS[name][0] in ENDING else max(before, run.step()) + GOES_ON
+    outcome = wait(run, beyond)
     count = tally.faults[name]
     count.longest = max(count.longest, time.monotonic() - start)
     if outcome == "went on":
