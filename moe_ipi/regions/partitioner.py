@@ -7,12 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moe_ipi.config import AgreementRule, CentrosymmetryRule, CoordinationRule, IndicesRule, RegionsConfig
+from moe_ipi.config import (
+    AgreementRule,
+    CentrosymmetryRule,
+    CoordinationRule,
+    IndicesRule,
+    RegionsConfig,
+    SpeciesRule,
+)
 from moe_ipi.errors import ConfigError, StructureError
 from moe_ipi.frames import PERIODIC, Frames, checked_frames
 from moe_ipi.regions import kernels
 from moe_ipi.regions.frame import TOLERANCE, Frame
-from moe_ipi.regions.rules import coordination_counts, coordination_seeds, indices_seeds, seeds
+from moe_ipi.regions.rules import coordination_counts, coordination_seeds, seeds
 from moe_ipi.typing import BoolArray, FloatArray, IntArray
 
 
@@ -38,12 +45,7 @@ class Partitioner:
         self._species = np.array(self.species, dtype=np.str_)
         cutoffs = [rule.cutoff for rule in regions.rules if isinstance(rule, (CoordinationRule, CentrosymmetryRule))]
         self._reach = max([regions.outer, *cutoffs])
-        nowhere = Frame(
-            self._species, np.zeros((len(self.species), 3)), np.zeros((3, 3)), (False, False, False), self._reach
-        )
-        for number, rule in enumerate(regions.rules):
-            if isinstance(rule, IndicesRule):
-                indices_seeds(rule, nowhere, f"regions.rules.{number}")
+        self.fixed_seeds()
 
     def assign(
         self,
@@ -136,6 +138,16 @@ class Partitioner:
             for frame in self._frames(self._checked(positions, cells, pbc))
         ]
         return np.array(counts, np.int64).swapaxes(0, 1)
+
+    def fixed_seeds(self) -> BoolArray:
+        """(N,) the seeds of rules that ask for no positions: ``species`` and ``indices``."""
+        nowhere = np.zeros((len(self.species), 3))
+        frame = Frame(self._species, nowhere, np.zeros((3, 3)), (False, False, False), self._reach)
+        chosen = np.zeros(len(self.species), bool)
+        for number, rule in enumerate(self.regions.rules):
+            if isinstance(rule, (IndicesRule, SpeciesRule)):
+                chosen |= seeds(rule, frame, f"regions.rules.{number}")
+        return chosen
 
     def seeds_by_rule(self, frames: Frames) -> BoolArray:
         """(rules, N) the seeds of each rule alone, in any of the frames; none for rules of type ``agreement``."""

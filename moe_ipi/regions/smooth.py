@@ -1,0 +1,207 @@
+"""Smooth regions: the weight with which an atom belongs to the complex expert, and the bias that goes with it.
+
+An assignment a (1 complex, 0 bulk) and the positions x are drawn together from
+
+    pi(x, a) ~ exp(-E(x, a) / kT) prod_i s_i(x)^a_i (1 - s_i(x))^(1 - a_i),
+
+so that within a segment, where a is fixed, the atoms move under E and the bias
+
+    B_a / kT = - sum_i [a_i ln s_i + (1 - a_i) ln(1 - s_i)].
+
+s_i = 1 - prod_j (1 - f(r_ij)) over all seeds j and their images; f is the step of :mod:`moe_ipi.regions.switch`.
+Seeds are always complex and have no bias.  See docs/ensemble.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moe_ipi.config import IndicesRule, RegionsConfig, SpeciesRule
+from moe_ipi.errors import ConfigError, StructureError
+from moe_ipi.jit import jit
+from moe_ipi.neighbors import NeighborLists
+from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.regions.switch import REACH, log_outside
+from moe_ipi.typing import BoolArray, FloatArray, IntArray, Periodicity
+
+#: A.  Neighbour lists are reused while atoms move less than about half of it.
+_SKIN = 1.0
+
+
+@dataclass(frozen=True)
+class Bias:
+    """B_a in units of kT.
+
+    Attributes:
+        energy: B_a / kT.
+        forces: (N, 3) 1/A.
+        virial: (3, 3) -d(B_a / kT)/d(strain).
+    """
+
+    energy: float
+    forces: FloatArray
+    virial: FloatArray
+
+
+class SmoothRegions:
+    """Weights of the atoms of one system.
+
+    Args:
+        regions: with seeds that do not change (rules ``species`` and ``indices``), and two radii.
+        species: (N,) chemical symbols.
+
+    Raises:
+        ConfigError: the regions have no smooth weights; the message says why.
+    """
+
+    def __init__(self, regions: RegionsConfig, species: Sequence[str]) -> None:
+        check_smooth(regions)
+        partitioner = Partitioner(regions, species)
+        self.seeds = partitioner.fixed_seeds()
+        self.inner, self.width = regions.inner, regions.outer - regions.inner
+        self._lists = NeighborLists(self.inner + REACH * self.width, _SKIN)
+
+    def log_bulk(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> FloatArray:
+        """(N,) ln(1 - s) of each atom, -inf for seeds.
+
+        Args:
+            positions: (N, 3), A; need not be wrapped.
+            cell: (3, 3), A, rows are lattice vectors.
+            pbc: periodicity of the three directions.
+
+        Raises:
+            StructureError: the cell is singular or has collapsed.
+        """
+        centers, neighbors, shifts = self._pairs(positions, cell, pbc)
+        sums = _sum_logs(positions, cell, centers, neighbors, shifts, self.inner, self.width)
+        sums[self.seeds] = -np.inf
+        return sums
+
+    def bias(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity, assignment: BoolArray) -> Bias:
+        """The bias of an assignment (N,) and its derivatives; other arguments as for :meth:`log_bulk`.
+
+        Raises:
+            StructureError: a complex atom is out of reach of every seed, or a seed is not complex; and see there.
+        """
+        if not assignment[self.seeds].all():
+            raise StructureError("a seed of the complex region has the bulk expert: this assignment has no weight")
+        centers, neighbors, shifts = self._pairs(positions, cell, pbc)
+        sums = _sum_logs(positions, cell, centers, neighbors, shifts, self.inner, self.width)
+        free = ~self.seeds
+        lost = np.flatnonzero(assignment & free & (sums == 0.0))
+        if len(lost):
+            raise StructureError(
+                f"the complex atom {lost[0]} (counted from 0) has left every seed behind, by more than the edge of the "
+                "region reaches: take shorter segments or a wider edge (radius_out - radius_in)"
+            )
+        energy = -float(sums[free & ~assignment].sum()) - float(log_complex(sums[free & assignment]).sum())
+        # What multiplies d ln(1 - f)/dr in d(B/kT)/dr.
+        factors = np.where(assignment, 0.0, -1.0)
+        chosen = assignment & free
+        factors[chosen] = 1.0 / np.expm1(np.minimum(-sums[chosen], 700.0))
+        forces, virial = _derivatives(
+            positions, cell, centers, neighbors, shifts, self.inner, self.width, np.where(free, factors, 0.0)
+        )
+        return Bias(energy, forces, virial)
+
+    def _pairs(
+        self, positions: FloatArray, cell: FloatArray, pbc: Periodicity
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """Edges from seeds to other atoms, sorted: whatever list they come from, sums are the same to the last bit."""
+        cell = np.where(np.array(pbc)[:, np.newaxis], cell, 0.0)
+        edges = self._lists.edges(positions, cell, pbc)
+        kept = self.seeds[edges.centers] & ~self.seeds[edges.neighbors]
+        return edges.centers[kept], edges.neighbors[kept], edges.shifts[kept]
+
+
+def log_complex(log_bulk: FloatArray) -> FloatArray:
+    """ln s from ln(1 - s), without cancellation at either end."""
+    with np.errstate(divide="ignore"):
+        result: FloatArray = np.log(-np.expm1(log_bulk))
+    return result
+
+
+def check_smooth(regions: RegionsConfig) -> None:
+    """Raises:
+    ConfigError: a rule whose seeds change, or no edge between the radii.
+    """
+    for number, rule in enumerate(regions.rules):
+        if not isinstance(rule, (SpeciesRule, IndicesRule)):
+            raise ConfigError(
+                f'regions.rules.{number}: reassignment = "gibbs" needs seeds that do not change, and those of a rule '
+                f"of type '{rule.type}' do; use rules of type species or indices, or reassignment = \"rules\""
+            )
+    if not regions.rules:
+        raise ConfigError('reassignment = "gibbs" needs at least one rule of type species or indices')
+    if regions.outer - regions.inner < 0.1:
+        raise ConfigError(
+            'reassignment = "gibbs" needs an edge in which atoms change from one expert to the other: give radius_in '
+            "and radius_out, about 1 A apart"
+        )
+    if regions.dwell:
+        raise ConfigError('regions.dwell has no place in reassignment = "gibbs", which remembers nothing: remove it')
+
+
+@jit()
+def _sum_logs(
+    positions: FloatArray,
+    cell: FloatArray,
+    centers: IntArray,
+    neighbors: IntArray,
+    shifts: FloatArray,
+    inner: float,
+    width: float,
+) -> FloatArray:
+    """(N,) sum over pairs of ln(1 - f)."""
+    sums = np.zeros(len(positions))
+    for p in range(len(centers)):
+        square = 0.0
+        for x in range(3):
+            d = positions[neighbors[p], x] - positions[centers[p], x]
+            for k in range(3):
+                d += shifts[p, k] * cell[k, x]
+            square += d * d
+        value, _ = log_outside((np.sqrt(square) - inner) / width)
+        sums[neighbors[p]] += value
+    return sums
+
+
+@jit()
+def _derivatives(
+    positions: FloatArray,
+    cell: FloatArray,
+    centers: IntArray,
+    neighbors: IntArray,
+    shifts: FloatArray,
+    inner: float,
+    width: float,
+    factors: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Forces (N, 3) and virial (3, 3) if d(B/kT)/dr of a pair is ``factors`` of its atom times d ln(1 - f)/dr."""
+    forces = np.zeros_like(positions)
+    virial = np.zeros((3, 3))
+    vector = np.empty(3)
+    for p in range(len(centers)):
+        factor = factors[neighbors[p]]
+        if factor == 0.0:
+            continue
+        square = 0.0
+        for x in range(3):
+            vector[x] = positions[neighbors[p], x] - positions[centers[p], x]
+            for k in range(3):
+                vector[x] += shifts[p, k] * cell[k, x]
+            square += vector[x] * vector[x]
+        distance = np.sqrt(square)
+        _, slope = log_outside((distance - inner) / width)
+        if slope == 0.0 or distance == 0.0:
+            continue
+        for x in range(3):
+            force = -factor * slope / width * vector[x] / distance
+            forces[neighbors[p], x] += force
+            forces[centers[p], x] -= force
+            for y in range(3):
+                virial[x, y] += force * vector[y]
+    return forces, virial
