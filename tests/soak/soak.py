@@ -19,6 +19,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moe_ipi.plugin.peers import state_of
 from tests.helpers import inputs
 from tests.helpers.case import Case
 from tests.helpers.configs import CHANGING
@@ -143,8 +144,9 @@ class Run:
         return max(found, default=None, key=lambda item: item[0])
 
     def gone(self) -> bool:
-        """Whether all of its processes have ended."""
-        return self.parent.poll() is not None and not children(self.case)
+        """Whether all of its processes have ended; one that is stopped, and has nobody left to wake it, never will."""
+        left = [pid for pid in children(self.case) if state_of(pid) != "T"]
+        return self.parent.poll() is not None and not left
 
     def kill(self) -> None:
         """End everything at once."""
