@@ -51,6 +51,7 @@ class ExpertsConfig(Table):
 class SegmentsConfig(Table):
     """The ``[segments]`` table: when, and from what, a running simulation updates its assignment."""
 
+    reassignment: Literal["rules", "gibbs"] = "rules"
     segment_steps: Annotated[int, Field(ge=0)] | None = None
     sample_steps: Annotated[int, Field(ge=1)] = 10
     union: Literal["beads", "centroid"] = "beads"

@@ -169,7 +169,8 @@ class Evaluator:
         Returns:
             One result per structure: hartree, hartree/bohr, virial -dE/d(strain) in hartree, and a JSON object with
             ``moe_n_complex`` (int) and, as configured, ``moe_assignment`` ((N,) 0 or 1) and ``moe_atom_energies``
-            ((N,) eV); for a probe also ``moe_disagreement`` ((N,) eV).
+            ((N,) eV); for a probe also ``moe_disagreement`` ((N,) eV), or ``moe_difference``:
+            complex - bulk (eV) of each complex atom of the token, in their order.
 
         Raises:
             RequestError: a parameter is unknown, or the structure comes without a token after others with one.
@@ -183,6 +184,8 @@ class Evaluator:
         frames = self._frames(positions, cells)
         if not self._compared:
             self._compare(frames, request)
+        if request.probe == "difference":
+            return self._difference(request, frames)
         assignment = self._assignment(request, frames)
         if request.probe is None:
             evaluation = self._potential.evaluate_frames(frames, assignment, request.hamiltonian)
@@ -193,6 +196,17 @@ class Evaluator:
         return [
             self._result(evaluation, assignment, k, moe_disagreement=disagreement[k].tolist())
             for k in range(len(frames))
+        ]
+
+    def _difference(self, request: Request, frames: Frames) -> list[Result]:
+        if request.token is None:
+            raise RequestError("a probe of the difference needs a token that says of which atoms")
+        # Not the assignment of the dynamics, which stays what it is.
+        asked = decode(request.token, len(self._template)).assignment
+        evaluation = self._potential.evaluate_frames(frames, asked, "correction")
+        energies = evaluation.atom_energies
+        return [
+            self._result(evaluation, asked, k, moe_difference=energies[k, asked].tolist()) for k in range(len(frames))
         ]
 
     def _compare(self, frames: Frames, request: Request) -> None:

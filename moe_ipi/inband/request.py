@@ -10,6 +10,9 @@ from moe_ipi.errors import MoEError
 from moe_ipi.inband.parameters import HAMILTONIAN, IDENTITY, NAMES, PROBE, TOKEN
 from moe_ipi.typing import Hamiltonian
 
+#: What can be asked besides the dynamics.
+Probe = Literal["agreement", "difference"]
+
 
 class RequestError(MoEError):
     """A force field asks for something that a driver cannot give."""
@@ -23,13 +26,14 @@ class Request:
         token: the assignment, see :mod:`moe_ipi.inband.token`; ``None`` leaves it to the driver.
         hamiltonian: which energy, see :class:`moe_ipi.potential.MoEPotential`.
         probe: ``"agreement"``: evaluate the complex expert on every atom, and add to the extras how much the bulk
-            expert differs from it.
+            expert differs from it.  ``"difference"``: the energy is the correction of the token's complex atoms, and
+            the extras have the share of each of them.
         identity: what the run computes with, see :mod:`moe_ipi.inband.identity`; ``None`` under plain ``i-pi``.
     """
 
     token: str | None = None
     hamiltonian: Hamiltonian = "moe"
-    probe: Literal["agreement"] | None = None
+    probe: Probe | None = None
     identity: str | None = None
 
 
@@ -50,7 +54,8 @@ def read_request(parameters: Mapping[str, str]) -> Request:
     if hamiltonian is None:
         kinds = ", ".join(get_args(Hamiltonian))
         raise RequestError(f"{HAMILTONIAN} is '{wanted}': correct it in <parameters>, it is one of {kinds}")
-    probe = parameters.get(PROBE)
-    if probe not in (None, "agreement"):
-        raise RequestError(f"{PROBE} is '{probe}', and this version knows only agreement")
-    return Request(parameters.get(TOKEN), hamiltonian, None if probe is None else "agreement", parameters.get(IDENTITY))
+    asked = parameters.get(PROBE)
+    probe: Probe | None = next((known for known in get_args(Probe) if known == asked), None)
+    if probe != asked:
+        raise RequestError(f"{PROBE} is '{asked}', and this version knows only {' and '.join(get_args(Probe))}")
+    return Request(parameters.get(TOKEN), hamiltonian, probe, parameters.get(IDENTITY))

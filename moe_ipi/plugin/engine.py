@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 import numpy as np
 from ipi.engine import outputs
-from ipi.engine.forcefields import FFSocket, ForceField
+from ipi.engine.forcefields import FFDirect, FFSocket, ForceField
+from ipi.engine.forces import ForceComponent
 from ipi.engine.outputs import CheckpointOutput
 from ipi.engine.simulation import Simulation
 from ipi.interfaces.sockets import HDRLEN, Disconnected, Driver, DriverSocket
-from ipi.utils.depend import dstrip
+from ipi.utils.depend import depend_array, dstrip
 from ipi.utils.softexit import softexit
 
 from moe_ipi.frames import PERIODIC, Frames
@@ -59,7 +60,7 @@ def sockets(fields: Iterable[Any]) -> Iterator[FFSocket]:
     return (field for field in forcefields(fields) if isinstance(field, FFSocket))
 
 
-def set_parameters(field: FFSocket, changes: dict[str, str | None]) -> None:
+def set_parameters(field: ForceField, changes: dict[str, str | None]) -> None:
     """Change parameters of a force field; ``None`` removes one.
 
     The dictionary is replaced, never changed: what i-PI has stored for its RESTART holds on to the old one.
@@ -68,13 +69,13 @@ def set_parameters(field: FFSocket, changes: dict[str, str | None]) -> None:
     field.pars = {name: value for name, value in parameters.items() if value is not None}
 
 
-def recompute(simulation: Simulation) -> None:
-    """Have all forces that come from drivers computed again, at the same positions.
+def recompute(simulation: Simulation, *more: ForceField) -> None:
+    """Have all forces that come from drivers, and from ``more``, computed again, at the same positions.
 
     Only what is used is sent again; everything is queued before anything is waited for.
     """
     for field, beads in _components(simulation):
-        if any(sockets([field])):
+        if field in more or any(sockets([field])):
             for bead in beads:
                 bead._ufvx.taint(taintme=True)
     for system in simulation.syslist:
@@ -168,6 +169,21 @@ def book(simulation: Simulation, jumps: FloatArray) -> None:
     """
     for system, jump in zip(simulation.syslist, jumps, strict=True):
         system.ensemble.eens -= jump
+
+
+def add_bias(simulation: Simulation, name: str, path: str, parameters: dict[str, str]) -> FFDirect:
+    """The PES in a Python file as a bias of every system at its centroid; before i-PI binds it.
+
+    A checkpoint has it already: then it gets these parameters.
+    """
+    known = simulation.fflist.get(name)
+    simulation.fflist[name] = field = FFDirect(name=name, pars=dict(parameters), pes="custom", pes_path=path)
+    for system in simulation.syslist if known is None else ():
+        weights = np.append(dstrip(system.ensemble.bweights), 1.0)
+        bias = ForceComponent(name, nbeads=1, name=name, mts_weights=[1.0], interpolate_extras=np.zeros(0, str))
+        system.ensemble.bcomp.append(bias)
+        system.ensemble._bweights = depend_array(name="bweights", value=weights)
+    return field
 
 
 def settle(simulation: Simulation) -> None:

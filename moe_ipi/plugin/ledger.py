@@ -24,6 +24,10 @@ _HEADER = """\
 # time      local time of this host
 # dE        eV, for each system: potential energy after - before, per bead, as booked in the conserved quantity
 # in, out   atoms that became complex, and that became bulk
+# with reassignment = "gibbs" also:
+# dB        eV per bead, the part of dE that is the bias's
+# expected, variance   of the number of complex atoms, given the positions
+# p         the probability, of each atom that has changed, to be complex
 """
 
 
@@ -43,6 +47,7 @@ class Entry:
         jumps: eV, one for each system.
         joined: atoms that became complex.
         left: atoms that became bulk.
+        remarks: further words of the form ``name=value``.
     """
 
     step: int
@@ -52,6 +57,7 @@ class Entry:
     jumps: Sequence[float]
     joined: IntArray
     left: IntArray
+    remarks: str = ""
 
     def line(self) -> str:
         """The entry as it stands in the file, without the end of the line."""
@@ -59,7 +65,7 @@ class Entry:
         jumps = " ".join(f"{jump:17.10e}" for jump in self.jumps)
         return (
             f"{self.step:10d} {self.segment:8d} {self.n_complex:8d}  {self.token}  {time} {jumps}  "
-            f"in={_listed(self.joined)} out={_listed(self.left)}"
+            f"in={_listed(self.joined)} out={_listed(self.left)} {self.remarks}".rstrip()
         )
 
 

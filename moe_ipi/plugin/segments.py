@@ -8,7 +8,6 @@ integration.  Bookkeeping does not restore detailed balance across a reassignmen
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,23 +17,20 @@ from ipi.engine.simulation import Simulation
 from ipi.utils.softexit import softexit
 
 from moe_ipi.config import Config
-from moe_ipi.elements import element_symbols
-from moe_ipi.frames import Frames
 from moe_ipi.inband import memory as memories
 from moe_ipi.inband import token as tokens
 from moe_ipi.inband.identity import identity_of
 from moe_ipi.inband.memory import Memory
-from moe_ipi.inband.parameters import HAMILTONIAN, IDENTITY, MEMORY, PROBE, TOKEN
+from moe_ipi.inband.parameters import IDENTITY, MEMORY, TOKEN
 from moe_ipi.inband.token import Token
 from moe_ipi.plugin import engine
+from moe_ipi.plugin.by_gibbs import ByGibbs
+from moe_ipi.plugin.by_rules import ByRules
 from moe_ipi.plugin.checkpoints import write_safely
 from moe_ipi.plugin.continuity import Stored, changes_since, read_stored
 from moe_ipi.plugin.health import check_finite
 from moe_ipi.plugin.ledger import Entry, Ledger, last_assignment
 from moe_ipi.plugin.monitor import Monitor
-from moe_ipi.regions.partitioner import Partitioner
-from moe_ipi.regions.tracker import Tracker
-from moe_ipi.regions.warnings import assignment_warning
 from moe_ipi.typing import BoolArray, FloatArray
 from moe_ipi.units import HARTREE
 
@@ -69,15 +65,13 @@ class Segments:
         self._config = config.segments
         self._steps = steps
         self._note = note
-        species = element_symbols(simulation.syslist[0].beads.names)
-        self._partitioner = Partitioner(config.regions, species)
-        self._tracker = Tracker(config.regions, species)
         self._fields = list(engine.sockets(simulation.fflist.values()))
+        by = ByGibbs if steps and config.segments.reassignment == "gibbs" else ByRules
+        self._by: ByGibbs | ByRules = by(simulation, config, self._fields, note)
         self._booked = np.zeros(len(simulation.syslist))
         self._segment = 0
         self._token = ""
         self._constrain = False
-        self._probed = False
         self._checkpoints: list[Any] = []
         self._ledger: Ledger
         self._monitor: Monitor | None = None
@@ -103,7 +97,7 @@ class Segments:
     @property
     def _assignment(self) -> BoolArray:
         """(N,) of the present segment; before the first one nobody is complex."""
-        known = self._tracker.assignment
+        known = self._by.assignment
         return known if known is not None else np.zeros(self._simulation.syslist[0].beads.natoms, bool)
 
     def booked(self, system: int) -> float:
@@ -154,11 +148,10 @@ class Segments:
         )
 
     def _start(self) -> None:
-        structures = engine.frames(self._simulation, self._config.union)
-        everyone = np.ones(structures.positions.shape[1], bool)
+        everyone = np.ones(self._simulation.syslist[0].beads.natoms, bool)
         self._publish(Token(0, everyone))
-        self._update(structures)
-        warning = assignment_warning(self._partitioner, structures, self._assignment)
+        self._update()
+        warning = self._by.warning()
         if warning is not None:
             self._note(warning)
         self._write(self._simulation.step, np.zeros(len(self._booked)), np.zeros_like(everyone))
@@ -166,7 +159,7 @@ class Segments:
     def _continue(self, token: Token, memory: Memory | None) -> None:
         if memory is not None:
             self._booked[:] = memory.booked
-        self._tracker.restore(token.assignment, None if memory is None else memory.tracker)
+        self._by.restore(token.assignment, None if memory is None else memory.tracker)
         self._publish(token)
         if last_assignment(self._prefix, self._simulation.step) is None:
             # A ledger that begins here: its first line says who is complex, as that of a new run does.
@@ -189,10 +182,8 @@ class Segments:
             return
         done = step + 1
         check_finite(self._simulation, done)
-        averaging = self._steps and self._tracker.needs_samples
-        if averaging and done % self._config.sample_steps == 0:
-            structures = engine.frames(self._simulation, self._config.union)
-            self._tracker.sample(structures.positions, structures.cells, structures.pbc)
+        if self._steps:
+            self._by.sample(done)
         boundary = bool(self._steps) and done % self._steps == 0
         if boundary or any(done % output.stride == 0 for output in self._checkpoints):
             before = engine.conserved(self._simulation) if boundary else None
@@ -205,44 +196,33 @@ class Segments:
     def _reassign(self, step: int, before: FloatArray) -> None:
         old = self._assignment
         self._segment += 1
-        self._update(engine.frames(self._simulation, self._config.union))
+        bias = self._by.energy()
+        self._update()
         jumps = np.zeros(len(before))
         if not np.array_equal(self._assignment, old):
-            engine.recompute(self._simulation)
+            self._by.recompute()
             jumps = engine.conserved(self._simulation) - before
             engine.book(self._simulation, jumps)
             self._booked += jumps
-        self._write(step, jumps, old)
+        self._write(step, jumps, old, self._by.energy() - bias)
         if self._monitor is not None and self._segment % self._config.monitor == 0:
             self._monitor.compare(step, self._segment, self._token)
 
-    def _update(self, structures: Frames) -> None:
-        disagreement = self._probe() if self._tracker.needs_disagreement else None
-        new = self._tracker.update(structures.positions, structures.cells, structures.pbc, disagreement)
-        self._publish(Token(self._segment, new))
+    def _update(self) -> None:
+        self._publish(Token(self._segment, self._by.update()))
 
     def _publish(self, token: Token) -> None:
         self._segment = token.segment
         self._token = tokens.encode(token)
         for field in self._fields:
             engine.set_parameters(field, {TOKEN: self._token})
+        self._by.publish(self._token)
 
-    def _probe(self) -> FloatArray:
-        """(B, N) eV: how much the experts disagree on every atom of every frame."""
-        start = time.monotonic()
-        structures = []
-        for system in self._simulation.syslist:
-            structures += [(bead, system.cell) for bead in engine.beads_of(system, self._config.union)]
-        results = engine.ask(self._fields[0], structures, {PROBE: "agreement", HAMILTONIAN: None})
-        if not self._probed:
-            self._probed = True
-            seconds = time.monotonic() - start
-            self._note(f"agreement: both experts on every atom of {len(structures)} frames, {seconds:.2f} s a segment")
-        return np.array([result[3]["moe_disagreement"] for result in results], np.float64)
-
-    def _write(self, step: int, jumps: FloatArray, old: BoolArray) -> None:
-        new = self._assignment
+    def _write(self, step: int, jumps: FloatArray, old: BoolArray, bias: float = 0.0) -> None:
+        new, remarks = self._assignment, self._by.remarks
         nbeads = [system.beads.nbeads for system in self._simulation.syslist]
+        if remarks:
+            remarks = f"dB={bias / nbeads[0] * HARTREE:.10e} {remarks}"
         self._ledger.enter(
             Entry(
                 step=step,
@@ -252,11 +232,12 @@ class Segments:
                 jumps=jumps / nbeads * HARTREE,
                 joined=np.flatnonzero(new & ~old),
                 left=np.flatnonzero(old & ~new),
+                remarks=remarks,
             )
         )
 
     def _show_memory(self) -> None:
-        memory = Memory(self._booked.tolist(), self._tracker.state())
+        memory = Memory(self._booked.tolist(), self._by.state())
         engine.set_parameters(self._fields[0], {MEMORY: memories.encode(memory)})
 
     def _hide_memory(self) -> None:

@@ -134,6 +134,27 @@ def test_probe_returns_the_disagreement_of_the_experts(case: Case) -> None:
     assert expected.max() > 0.01
 
 
+def test_probe_returns_the_difference_of_the_atoms_that_are_asked_for(case: Case) -> None:
+    lines: list[str] = []
+    evaluator = case.evaluator(lines.append)
+    evaluator.evaluate(*atomic_units(case.atoms), token(case.assignment()))
+    asked = np.arange(10) % 3 == 1
+    probe = {**token(asked, 7), "moe_probe": "difference"}
+    result = evaluator.evaluate(*atomic_units(case.atoms, raised(case.atoms, 1.0)), probe)
+    potential = case.potential()
+    for atoms, given in zip((case.atoms, raised(case.atoms, 1.0)), result, strict=True):
+        frames = atoms.positions[None], atoms.cell.array[None]
+        ones = potential.evaluate(*frames, np.ones(10, bool)), potential.evaluate(*frames, np.zeros(10, bool))
+        expected = (ones[0].atom_energies - ones[1].atom_energies)[0, asked]
+        np.testing.assert_allclose(json.loads(given.extras)["moe_difference"], expected, rtol=1e-9, atol=1e-12)
+        assert given.potential * HARTREE == pytest.approx(expected.sum(), rel=1e-9)
+    # The dynamics goes on under its own token.
+    np.testing.assert_array_equal(evaluator.assignment, case.assignment())
+    assert len(lines) == 1
+    with pytest.raises(RequestError, match="needs a token"):
+        case.evaluator().evaluate(*atomic_units(case.atoms), {"moe_probe": "difference"})
+
+
 def test_nothing_is_computed_under_a_wrong_token(case: Case) -> None:
     evaluator = case.evaluator()
     text = token(case.assignment())["moe_token"]

@@ -50,6 +50,7 @@ class Line:
     jumps: list[float]
     joined: set[int]
     left: set[int]
+    named: dict[str, str]
 
 
 def ledger(folder: Path, prefix: str = "out") -> list[Line]:
@@ -58,9 +59,11 @@ def ledger(folder: Path, prefix: str = "out") -> list[Line]:
     for text in (folder / f"{prefix}.moe_ledger").read_text().splitlines():
         if text.startswith("#"):
             continue
-        step, segment, n_complex, token, _, *jumps, joined, left = text.split()
-        atoms = [{int(atom) for atom in part.partition("=")[2].split(",") if atom != "-"} for part in (joined, left)]
-        lines.append(Line(int(step), int(segment), int(n_complex), token, [float(jump) for jump in jumps], *atoms))
+        step, segment, n_complex, token, _, *more = text.split()
+        jumps = [float(word) for word in more if "=" not in word]
+        named = dict(word.split("=") for word in more if "=" in word)
+        atoms = [{int(atom) for atom in named.pop(part).split(",") if atom != "-"} for part in ("in", "out")]
+        lines.append(Line(int(step), int(segment), int(n_complex), token, jumps, *atoms, named))
     return lines
 
 

@@ -36,6 +36,8 @@ ADAPTIVE = (
 CHANGING = MOE_TOML.replace("radius = 2.6", "radius = 1.5").replace(
     "rules = [{", 'rules = [{ type = "coordination", species = ["Pt"], cutoff = 2.9, below = 8 }, {'
 )
+#: Pt atoms around CO are drawn: an edge in which most of them are.
+GIBBS = MOE_TOML.replace("radius = 2.6", "radius_in = 2.6\nradius_out = 4.0") + '[segments]\nreassignment = "gibbs"\n'
 
 
 def models(path: object, complex: str, bulk: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.adaptive import assignments, ledger, properties, write_input
 from tests.helpers.case import Case
-from tests.helpers.configs import ADAPTIVE, CHANGING
+from tests.helpers.configs import ADAPTIVE, CHANGING, GIBBS
 from tests.helpers.moe_ipi_run import run_to_end
 
 
@@ -25,9 +25,11 @@ def copy(case: Case, folder: Path) -> Case:
     return Case(folder, case.atoms, case.name)
 
 
-@pytest.mark.parametrize("beads", [pytest.param(1, marks=pytest.mark.slow), 4])
-def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, beads: int) -> None:
-    whole = Case.create(tmp_path / "whole", ADAPTIVE)
+@pytest.mark.parametrize(
+    ("config", "beads"), [pytest.param(ADAPTIVE, 1, marks=pytest.mark.slow), (ADAPTIVE, 4), (GIBBS, 4)]
+)
+def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, config: str, beads: int) -> None:
+    whole = Case.create(tmp_path / "whole", config)
     input = write_input(whole, steps=80, beads=beads)
     parts = copy(whole, tmp_path / "parts")
     run_to_end(whole, input)
@@ -48,7 +50,7 @@ def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, beads: int) -> None:
     np.testing.assert_allclose(properties(whole.folder)[:, 1], properties(parts.folder)[:, 1], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("step", [0, 6])
+@pytest.mark.parametrize("step", [0, pytest.param(6, marks=pytest.mark.slow)])
 def test_a_ledger_that_begins_in_the_middle_says_who_is_complex(tmp_path: Path, step: int) -> None:
     """From a checkpoint of step 0, as a run that was killed early leaves it; or where the ledger was lost."""
     case = Case.create(tmp_path, CHANGING)

@@ -103,7 +103,8 @@ def test_segments(folder: Path, tmp_path: Path) -> None:
         assert np.ptp(rows[:, 2]) < 0.2 * max(jumps)
 
 
-@pytest.mark.parametrize("name", ["npt", *(pytest.param(n, marks=pytest.mark.slow) for n in ("pimd_mts", "remd"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["npt", "pimd_mts", "remd"])
 def test_a_restart_from_a_checkpoint_is_exact(name: str, tmp_path: Path) -> None:
     """Barostats, two force fields, several replicas: a run in two parts equals one in one part, bit for bit."""
     (folder,) = (folder for folder in FOLDERS if folder.name == name)

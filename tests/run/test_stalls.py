@@ -98,7 +98,9 @@ def test_i_pi_itself_is_stopped(case: Case) -> None:
     assert "the newest file to continue from is '" in output
 
 
-@pytest.mark.parametrize("who", ["stopped driver", "stranger", "nobody", "i-PI"])
+@pytest.mark.parametrize(
+    "who", ["stopped driver", "stranger", *(pytest.param(who, marks=pytest.mark.slow) for who in ("nobody", "i-PI"))]
+)
 def test_ctrl_c_while_nothing_moves(case: Case, who: str) -> None:
     with (
         run(case, case.write_input(case.ffsocket(), steps=1_000_000), "-n", "0" if who == "nobody" else "1") as parent,

@@ -1,0 +1,172 @@
+"""Assignments drawn from their exact conditional distribution: one ensemble for the whole run (docs/ensemble.md).
+
+Positions and assignment follow the joint distribution of :mod:`moe_ipi.regions.smooth`.  Within a segment the dynamics
+samples the positions under the bias of the assignment; at its end every atom at the edge is drawn anew with
+
+    P(complex) = 1 / (1 + exp(-x)),   x = ln s - ln(1 - s) - <E^complex - E^bulk> / kT,
+
+s from the centroid, the energies of the atom averaged over the beads.  The atoms are independent of each other, because
+the energy is a sum over atoms whose experts look at positions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from ipi.engine.forcefields import FFSocket
+from ipi.engine.simulation import Simulation
+from scipy.special import expit
+
+from moe_ipi.config import Config
+from moe_ipi.elements import element_symbols
+from moe_ipi.errors import ConfigError, StructureError
+from moe_ipi.inband import token as tokens
+from moe_ipi.inband.parameters import HAMILTONIAN, PROBE, TOKEN
+from moe_ipi.inband.token import Token
+from moe_ipi.plugin import bias_pes, engine
+from moe_ipi.regions.smooth import SmoothRegions, log_complex
+from moe_ipi.regions.switch import SMALLEST
+from moe_ipi.typing import BoolArray, FloatArray
+from moe_ipi.units import HARTREE
+
+#: Name of the force field of the bias.
+FIELD = "moe_bias"
+_STATE = {"reassignment": "gibbs"}
+
+
+class ByGibbs:
+    """Redraws the atoms at the edge of the regions, and keeps the bias that belongs to the assignment up to date.
+
+    Args:
+        simulation: not bound yet.
+        config: regions and segments.
+        fields: the force fields with drivers.
+        note: shows a line to the user.
+
+    Raises:
+        ConfigError: regions, ensemble or dynamics have no such ensemble; the message says why.
+    """
+
+    def __init__(
+        self, simulation: Simulation, config: Config, fields: Sequence[FFSocket], note: Callable[[str], None]
+    ) -> None:
+        self._simulation = simulation
+        self._fields = fields
+        species = element_symbols(simulation.syslist[0].beads.names)
+        self._smooth = SmoothRegions(config.regions, species)
+        _check(simulation)
+        #: Hartree.
+        self._kT = float(simulation.syslist[0].ensemble.temp)
+        self._assignment: BoolArray | None = None
+        self._remarks = ""
+        everyone = tokens.encode(Token(0, np.ones(len(species), bool)))
+        setup = bias_pes.encode_setup(config.regions, tuple(species), self._kT)
+        self._bias = engine.add_bias(simulation, FIELD, bias_pes.__file__, {"moe_bias": setup, TOKEN: everyone})
+
+    @property
+    def assignment(self) -> BoolArray | None:
+        """(N,) of the present segment; ``None`` before the first one."""
+        return None if self._assignment is None else self._assignment.copy()
+
+    @property
+    def remarks(self) -> str:
+        """What the ledger says of the last update besides its usual columns."""
+        return self._remarks
+
+    def sample(self, step: int) -> None:
+        """Nothing is averaged."""
+
+    def update(self) -> BoolArray:
+        """(N,) the assignment of the segment that begins, drawn with i-PI's own random numbers."""
+        centroid = engine.frames(self._simulation, "centroid")
+        outside = self._smooth.log_bulk(centroid.positions[0], centroid.cells[0], centroid.pbc)
+        # Nearer than that an atom is complex whatever the experts say.
+        shell = np.flatnonzero((outside < 0.0) & (outside > np.log(SMALLEST)))
+        x = log_complex(outside[shell]) - outside[shell] - self._differences(shell) / (self._kT * HARTREE)
+        p = expit(x)
+        drawn = np.array(self._simulation.prng.uniform(size=len(shell))) < p
+        new: BoolArray = outside <= np.log(SMALLEST)
+        new[shell] = drawn
+        old, self._assignment = self._assignment, new
+        self._remarks = _remarks(shell, p, new, old, int((outside <= np.log(SMALLEST)).sum()))
+        return new.copy()
+
+    def publish(self, token: str) -> None:
+        """Give the bias another assignment."""
+        engine.set_parameters(self._bias, {TOKEN: token})
+        self._bias.driver.set_token(token)
+
+    def energy(self) -> float:
+        """Of the bias, hartree, summed over the beads."""
+        return float(self._simulation.syslist[0].ensemble.bias.pot)
+
+    def recompute(self) -> None:
+        """Have computed again what depends on the assignment."""
+        engine.recompute(self._simulation, self._bias)
+
+    def warning(self) -> str | None:
+        """A line for the user if the first assignment is of no use."""
+        return None if self._smooth.seeds.any() else "the regions have no seed: every atom has the bulk expert"
+
+    def state(self) -> dict[str, Any]:
+        """Nothing is remembered besides the assignment; this tells of which kind it is."""
+        return dict(_STATE)
+
+    def restore(self, assignment: BoolArray, state: Mapping[str, Any] | None) -> None:
+        """Continue from a checkpoint.
+
+        Raises:
+            StructureError: it is of a run with other reassignments.
+        """
+        if state is not None and dict(state) != _STATE:
+            raise StructureError(
+                'this run was started with reassignment = "rules", whose ensemble is another one: continue it with '
+                "that, or start anew from its last positions"
+            )
+        self._assignment = np.array(assignment, bool)
+
+    def _differences(self, shell: np.ndarray) -> FloatArray:
+        """(len(shell),) eV: complex - bulk of each of these atoms, averaged over the beads."""
+        if len(shell) == 0:
+            return np.zeros(0)
+        mask = np.zeros(len(self._smooth.seeds), bool)
+        mask[shell] = True
+        system = self._simulation.syslist[0]
+        structures = [(bead, system.cell) for bead in engine.beads_of(system, "beads")]
+        asked = {TOKEN: tokens.encode(Token(0, mask)), PROBE: "difference", HAMILTONIAN: None}
+        results = engine.ask(self._fields[0], structures, asked)
+        # i-PI makes a number of a list of one.
+        found = np.array([np.ravel(result[3]["moe_difference"]) for result in results], np.float64)
+        return np.asarray(found.mean(axis=0), np.float64)
+
+
+def _remarks(shell: np.ndarray, p: FloatArray, new: BoolArray, old: BoolArray | None, sure: int) -> str:
+    """Expected number of complex atoms and its variance, and the probability of each atom that has changed."""
+    text = f"expected={sure + p.sum():.6f} variance={(p * (1 - p)).sum():.6f}"
+    if old is None:
+        return text
+    changed = [(int(atom), float(q)) for atom, q in zip(shell, p, strict=True) if new[atom] != old[atom]]
+    return f"{text} p={','.join(f'{atom}:{q:.4f}' for atom, q in changed) or '-'}"
+
+
+def _check(simulation: Simulation) -> None:
+    """Raises:
+    ConfigError: the run has no temperature, or several systems.
+    """
+    gibbs = 'reassignment = "gibbs"'
+    if len(simulation.syslist) > 1:
+        raise ConfigError(
+            f"{gibbs} serves one system, and the input has {len(simulation.syslist)}, which would share one "
+            'assignment: use reassignment = "rules", or one run for each'
+        )
+    (system,) = simulation.syslist
+    modes = [getattr(motion, "enstype", "") for motion in getattr(system.motion, "mlist", [system.motion])]
+    if "nve" in modes or not float(system.ensemble.temp) > 0.0:
+        raise ConfigError(
+            f"{gibbs} draws assignments at a temperature, and this run has none that is kept (mode='nve'): give it a "
+            'thermostat, or use reassignment = "rules"'
+        )
+    if (np.asarray(system.ensemble.hweights) != 1.0).any():
+        raise ConfigError(f"{gibbs} cannot be used with <hamiltonian_weights>, under which i-PI leaves out every bias")

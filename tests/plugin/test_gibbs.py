@@ -1,0 +1,120 @@
+"""Reassignments that are drawn: bookkeeping, probabilities, what is refused, and plain i-PI afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from moe_ipi.frames import PERIODIC
+from moe_ipi.regions.smooth import SmoothRegions, log_complex
+from moe_ipi.units import BOHR, HARTREE
+from tests.helpers.adaptive import assignments, ledger, properties, write_input
+from tests.helpers.case import Case
+from tests.helpers.configs import CHANGING, GIBBS
+from tests.helpers.moe_ipi_run import run, run_to_end
+from tests.helpers.processes import DriverThread, assert_one_error, ipi, wait_for
+
+#: Boltzmann's constant as i-PI has it, eV/K.
+KB = 3.1668152e-6 * HARTREE
+TEMPERATURE = 900.0
+
+
+def recomputed(case: Case, beads: int, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """At every step: ln(1 - s) (N,) of the centroid, complex - bulk (N,) eV of the beads' mean, B (eV)."""
+    smooth, potential = SmoothRegions(case.config.regions, case.species), case.potential()
+    frames = case.frames("pos", beads, steps + 1) * BOHR
+    masks = assignments(case.folder)
+    cell, n = case.atoms.cell.array, len(case.atoms)
+    outside, differences, bias = [], [], []
+    for k, positions in enumerate(frames.reshape(steps + 1, beads, n, 3)):
+        centroid = positions.mean(axis=0)
+        cells = np.repeat(cell[None], beads, axis=0)
+        both = [potential.evaluate(positions, cells, np.full(n, kind)).atom_energies for kind in (True, False)]
+        outside.append(smooth.log_bulk(centroid, cell, PERIODIC))
+        differences.append((both[0] - both[1]).mean(axis=0))
+        bias.append(KB * TEMPERATURE * smooth.bias(centroid, cell, PERIODIC, masks[k].astype(bool)).energy)
+    return np.array(outside), np.array(differences), np.array(bias)
+
+
+@pytest.mark.parametrize("beads", [pytest.param(1, marks=pytest.mark.slow), 4])
+def test_probabilities_bias_and_bookkeeping(tmp_path: Path, beads: int) -> None:
+    case = Case.create(tmp_path, GIBBS)
+    run_to_end(
+        case,
+        write_input(case, steps=120, beads=beads, properties=", ensemble_bias{electronvolt}, moe_booked{electronvolt}"),
+    )
+    printed, lines = properties(tmp_path), ledger(tmp_path)
+    outside, differences, bias = recomputed(case, beads, 120)
+    # i-PI's conserved quantity has the bias, which it prints after rows are written with the new assignment.
+    np.testing.assert_allclose(printed[:, 3], bias, rtol=0, atol=1e-9)
+    assert np.ptp(bias) > 0.05
+    booked = np.zeros(121)
+    seeds = outside[0] == -np.inf
+    changes = 0
+    for line in lines:
+        booked[line.step :] += line.jumps[0]
+        s = -np.expm1(outside[line.step])
+        x = log_complex(outside[line.step]) - outside[line.step] - differences[line.step] / (KB * TEMPERATURE)
+        p = np.where(seeds, 1.0, np.where(s > 0, expit(np.where(seeds, 0.0, x)), 0.0))
+        assert float(line.named["expected"]) == pytest.approx(p.sum(), abs=1e-5)
+        assert float(line.named["variance"]) == pytest.approx((p * (1 - p)).sum(), abs=1e-5)
+        if line.step:
+            changes += len(line.joined | line.left)
+            told = dict(word.split(":") for word in line.named["p"].split(",") if word != "-")
+            assert {int(atom) for atom in told} == line.joined | line.left
+            for atom, value in told.items():
+                assert float(value) == pytest.approx(p[int(atom)], abs=1e-4)
+    assert changes > 5
+    np.testing.assert_allclose(printed[:, 4], booked, rtol=0, atol=1e-8)
+    # The jump is that of the potential and of the bias, and nothing of it is in the conserved quantity.
+    assert any(abs(float(line.named["dB"])) > 1e-3 for line in lines[1:])
+    steps = abs(np.diff(printed[:, 1]))
+    at = np.array([line.step for line in lines[1:] if line.joined or line.left]) - 1
+    assert steps[at].max() < 1.5 * np.delete(steps, at).max() < 0.25 * max(abs(line.jumps[0]) for line in lines)
+
+
+def test_the_bias_is_in_the_dynamics(tmp_path: Path) -> None:
+    """Without a thermostat the energy with the bias is conserved."""
+    case = Case.create(tmp_path, GIBBS)
+    run_to_end(case, write_input(case, steps=20))
+    # From the checkpoint, under plain i-PI: assignment and bias stay, and the energy is conserved.
+    checkpoint = tmp_path / "out.chk_1"
+    text = checkpoint.read_text().replace("mode='nvt'", "mode='nve'").replace("<total_steps>20", "<total_steps>60")
+    before = properties(tmp_path)
+    checkpoint.write_text(text)
+    lines: list[str] = []
+    driver = DriverThread(case.unix, case.evaluator(lines.append))
+    with ipi(case, checkpoint) as child:
+        wait_for(child)
+    driver.finish()
+    (line,) = lines
+    assert f"assignment: {ledger(tmp_path)[1].n_complex} complex" in line
+    after = properties(tmp_path)
+    assert len(after) > len(before)
+    conserved = after[11:, 1]
+    assert np.ptp(conserved) < 0.05 * np.ptp(after[11:, 2])
+
+
+def refused(case: Case, input: Path, message: str) -> None:
+    with run(case, input) as parent:
+        assert_one_error(wait_for(parent, 1), message)
+
+
+def test_what_has_no_ensemble_is_refused(tmp_path: Path) -> None:
+    case = Case.create(tmp_path / "nve", GIBBS)
+    refused(case, write_input(case, steps=10, ensemble="nve"), "draws assignments at a temperature")
+    case = Case.create(
+        tmp_path / "rule", GIBBS.replace('type = "species"', 'type = "coordination", cutoff = 3.0, below = 8')
+    )
+    refused(case, write_input(case, steps=10), "needs seeds that do not change")
+
+
+def test_the_kind_of_reassignment_does_not_change_in_the_middle(tmp_path: Path) -> None:
+    case = Case.create(tmp_path / "rules", CHANGING)
+    run_to_end(case, write_input(case, steps=20))
+    (case.folder / "moe.toml").write_text(GIBBS)
+    with run(case, "out.chk_1", "--accept-changes") as parent:
+        assert_one_error(wait_for(parent, 1), 'started with reassignment = "rules"')
