@@ -23,8 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ[variable] = str(cache.mkdir(f"{name}-{worker}"))
 
 
-#: Folders whose files take longest, each of which is one worker's: first, lest one worker waits for the other.
-LONG = ("training", "run", "plugin", "driver", "experts")
+#: Folders (and a file) that take longest, each of which is one worker's: first, lest one worker waits for the other.
+LONG = ("test_demo.py", "training", "run", "plugin", "driver", "experts")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,7 +34,7 @@ def test_inet(case: Case) -> None:
     case.check_outputs(beads=1, steps=3)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("batch_size", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_shared_memory(case: Case, batch_size: int) -> None:
     options = f"<batch_size>{batch_size}</batch_size>"
     run_with_threads(
@@ -64,7 +64,7 @@ def test_parameters_reach_the_driver_and_do_no_harm(case: Case) -> None:
     case.check_outputs(beads=2, steps=3)
 
 
-@pytest.mark.parametrize(("mode", "number"), [("unix", 2), ("inet", 1), ("shm", 1)])
+@pytest.mark.parametrize(("mode", "number"), [("unix", 2), ("inet", 1), pytest.param("shm", 1, marks=pytest.mark.slow)])
 def test_drivers_by_hand(case: Case, mode: str, number: int) -> None:
     """Plain i-pi and `moe-ipi driver` processes, which start before i-PI and wait for it."""
     port = free_port()
@@ -83,7 +83,7 @@ def test_drivers_by_hand(case: Case, mode: str, number: int) -> None:
     case.check_outputs(beads=4, steps=6)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize("batch_size", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ffdirect(case: Case, batch_size: int) -> None:
     forcefield = (
         f"<ffdirect name='moe' pbc='False'><pes>custom</pes><pes_path>{PES}</pes_path>"

@@ -58,6 +58,7 @@ def test_drivers_of_two_speeds_one_that_dies_and_one_that_joins(tmp_path: Path) 
     check_every_frame(case, beads=3)
 
 
+@pytest.mark.slow
 def test_batches(tmp_path: Path) -> None:
     case = Case.create(tmp_path, CHANGING)
     input = write_input(case, steps=60, beads=4, stride=6, options="<batch_size>4</batch_size>")

@@ -24,14 +24,17 @@ from tests.helpers.processes import ROOT, DriverThread, ipi, wait_for
 FOLDERS = sorted(p.parent for p in (ROOT / "ipi_inputs").glob("*/input.xml"))
 STATIC = ("geop", "vib")
 HAS_PLUMED = "PLUMED_KERNEL" in os.environ and importlib.util.find_spec("plumed") is not None
-EVERY = [
-    pytest.param(
-        folder,
-        id=folder.name,
-        marks=[pytest.mark.skipif(not HAS_PLUMED, reason="needs PLUMED_KERNEL")] if folder.name == "metad" else [],
-    )
-    for folder in FOLDERS
-]
+#: Whose parts others have, too.
+SLOW = ("nve", "nvt", "pimd", "vib")
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    """What an input needs, and whether it is among those that every run of the suite takes."""
+    needed = [pytest.mark.skipif(not HAS_PLUMED, reason="needs PLUMED_KERNEL")] if name == "metad" else []
+    return [*needed, *([pytest.mark.slow] if name in SLOW else [])]
+
+
+EVERY = [pytest.param(folder, id=folder.name, marks=marks(folder.name)) for folder in FOLDERS]
 #: Beads, or replicas, in the inputs with more than one.
 SEVERAL = {"pimd": 8, "pimd_mts": 8, "metad": 4, "remd": 3}
 

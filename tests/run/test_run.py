@@ -3,6 +3,7 @@
 import socket
 
 import numpy as np
+import pytest
 
 from moe_ipi.structure import read_template
 from tests.helpers.case import Case
@@ -29,6 +30,7 @@ def test_inet_in_batches(case: Case) -> None:
     case.check_outputs(beads=4, steps=3)
 
 
+@pytest.mark.slow
 def test_shared_memory(case: Case) -> None:
     run_to_end(case, case.write_input(case.ffsocket("shm"), mode="npt"))
     case.check_outputs(beads=1, steps=3)

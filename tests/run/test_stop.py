@@ -93,6 +93,7 @@ server_process.main()
 """
 
 
+@pytest.mark.slow
 def test_stopped_while_ipi_loads(case: Case) -> None:
     endless(case)
     with process(sys.executable, "-c", STOPPED_WHILE_LOADING, cwd=case.folder) as server:
@@ -138,6 +139,7 @@ def test_killed_parent(case: Case) -> None:
     assert step_of_restart(case) >= 3
 
 
+@pytest.mark.slow
 def test_killed_parent_while_a_driver_loads(case: Case) -> None:
     """The driver neither waits for an i-PI that is gone, nor joins another run at its address."""
     with run(case, endless(case)) as parent:

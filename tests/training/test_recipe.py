@@ -110,6 +110,7 @@ def test_a_finished_step_is_not_repeated(recipe):
     assert (folder / "outputs/pair/best.ckpt").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on(recipe):
     """The last checkpoint of a training of three epochs that was to have four continues with the fourth."""
     folder, make = recipe
