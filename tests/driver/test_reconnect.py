@@ -10,6 +10,8 @@ import socket
 import threading
 from pathlib import Path
 
+import pytest
+
 from moe_ipi.driver.client import run_client
 from moe_ipi.driver.protocol import header
 from tests.helpers.adaptive import check_every_frame, write_input
@@ -19,6 +21,7 @@ from tests.helpers.moe_ipi_run import children, run, wait_for_steps
 from tests.helpers.processes import driver_process, ipi, wait_for, wait_until
 
 
+@pytest.mark.slow
 def test_a_driver_serves_runs_that_end_are_killed_and_know_no_token(tmp_path: Path) -> None:
     first, second = Case.create(tmp_path / "first", CHANGING), Case.create(tmp_path / "second", CHANGING)
     second.name = first.name

@@ -117,6 +117,7 @@ def damaged(text: str) -> str:
     return re.sub(r"(moe1\.s\d+\.n\d+\.c\d+\.)(.)", lambda m: m[1] + ("A" if m[2] != "A" else "B"), text)
 
 
+@pytest.mark.slow
 def test_a_damaged_token_is_an_error_on_both_sides(tmp_path: Path) -> None:
     case = Case.create(tmp_path, CHANGING)
     run_to_end(case, write_input(case, steps=6, stride=3))

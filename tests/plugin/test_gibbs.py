@@ -98,20 +98,13 @@ def test_the_bias_is_in_the_dynamics(tmp_path: Path) -> None:
     assert np.ptp(conserved) < 0.05 * np.ptp(after[11:, 2])
 
 
-def refused(case: Case, input: Path, message: str) -> None:
-    with run(case, input) as parent:
-        assert_one_error(wait_for(parent, 1), message)
+def test_a_run_without_a_temperature_is_refused(tmp_path: Path) -> None:
+    case = Case.create(tmp_path, GIBBS)
+    with run(case, write_input(case, steps=10, ensemble="nve")) as parent:
+        assert_one_error(wait_for(parent, 1), "draws assignments at a temperature")
 
 
-def test_what_has_no_ensemble_is_refused(tmp_path: Path) -> None:
-    case = Case.create(tmp_path / "nve", GIBBS)
-    refused(case, write_input(case, steps=10, ensemble="nve"), "draws assignments at a temperature")
-    case = Case.create(
-        tmp_path / "rule", GIBBS.replace('type = "species"', 'type = "coordination", cutoff = 3.0, below = 8')
-    )
-    refused(case, write_input(case, steps=10), "needs seeds that do not change")
-
-
+@pytest.mark.slow
 def test_the_kind_of_reassignment_does_not_change_in_the_middle(tmp_path: Path) -> None:
     case = Case.create(tmp_path / "rules", CHANGING)
     run_to_end(case, write_input(case, steps=20))

@@ -26,7 +26,8 @@ def copy(case: Case, folder: Path) -> Case:
 
 
 @pytest.mark.parametrize(
-    ("config", "beads"), [pytest.param(ADAPTIVE, 1, marks=pytest.mark.slow), (ADAPTIVE, 4), (GIBBS, 4)]
+    ("config", "beads"),
+    [pytest.param(ADAPTIVE, 1, marks=pytest.mark.slow), (ADAPTIVE, 4), pytest.param(GIBBS, 4, marks=pytest.mark.slow)],
 )
 def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, config: str, beads: int) -> None:
     whole = Case.create(tmp_path / "whole", config)
@@ -71,6 +72,7 @@ def test_a_ledger_that_begins_in_the_middle_says_who_is_complex(tmp_path: Path, 
     assert rest == whole[whole.index(known) + 1 :]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_within_a_segment(tmp_path: Path) -> None:
     """Two strides, segments of several of the smaller one: what was averaged survives in the middle of a segment."""
     config = CHANGING.replace("below = 8", "below = 8, average = true") + "[segments]\nsegment_steps = 10\n"

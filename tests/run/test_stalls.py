@@ -59,6 +59,7 @@ def test_a_stopped_driver_is_named_and_replaced(case: Case, mode: str) -> None:
     case.check_outputs(beads=1, steps=STEPS)
 
 
+@pytest.mark.slow
 def test_a_stopped_driver_that_cannot_be_replaced_ends_the_run(case: Case) -> None:
     settings(case, restarts=0)
     with run(case, case.write_input(case.ffsocket(), steps=1_000_000), "--stall-timeout", "2") as parent:
