@@ -11,7 +11,7 @@ the energy is a sum over atoms whose experts look at positions only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,15 +43,12 @@ class ByGibbs:
         simulation: not bound yet.
         config: regions and segments.
         fields: the force fields with drivers.
-        note: shows a line to the user.
 
     Raises:
         ConfigError: regions, ensemble or dynamics have no such ensemble; the message says why.
     """
 
-    def __init__(
-        self, simulation: Simulation, config: Config, fields: Sequence[FFSocket], note: Callable[[str], None]
-    ) -> None:
+    def __init__(self, simulation: Simulation, config: Config, fields: Sequence[FFSocket]) -> None:
         self._simulation = simulation
         self._fields = fields
         species = element_symbols(simulation.syslist[0].beads.names)
@@ -83,14 +80,15 @@ class ByGibbs:
         centroid = engine.frames(self._simulation, "centroid")
         outside = self._smooth.log_bulk(centroid.positions[0], centroid.cells[0], centroid.pbc)
         # Nearer than that an atom is complex whatever the experts say.
-        shell = np.flatnonzero((outside < 0.0) & (outside > np.log(SMALLEST)))
+        inside = outside <= np.log(SMALLEST)
+        shell = np.flatnonzero((outside < 0.0) & ~inside)
         x = log_complex(outside[shell]) - outside[shell] - self._differences(shell) / (self._kT * HARTREE)
         p = expit(x)
         drawn = np.array(self._simulation.prng.uniform(size=len(shell))) < p
-        new: BoolArray = outside <= np.log(SMALLEST)
+        new: BoolArray = inside.copy()
         new[shell] = drawn
         old, self._assignment = self._assignment, new
-        self._remarks = _remarks(shell, p, new, old, int((outside <= np.log(SMALLEST)).sum()))
+        self._remarks = _remarks(shell, p, new, old, int(inside.sum()))
         return new.copy()
 
     def publish(self, token: str) -> None:

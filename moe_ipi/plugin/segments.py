@@ -66,8 +66,10 @@ class Segments:
         self._steps = steps
         self._note = note
         self._fields = list(engine.sockets(simulation.fflist.values()))
-        by = ByGibbs if steps and config.segments.reassignment == "gibbs" else ByRules
-        self._by: ByGibbs | ByRules = by(simulation, config, self._fields, note)
+        drawn = steps > 0 and config.segments.reassignment == "gibbs"
+        self._by: ByGibbs | ByRules = (
+            ByGibbs(simulation, config, self._fields) if drawn else ByRules(simulation, config, self._fields, note)
+        )
         self._booked = np.zeros(len(simulation.syslist))
         self._segment = 0
         self._token = ""

@@ -9,19 +9,28 @@ from moe_ipi.typing import BoolArray, FloatArray, IntArray
 
 
 @jit()
+def component(
+    positions: FloatArray, cell: FloatArray, centers: IntArray, neighbors: IntArray, shifts: FloatArray, p: int, x: int
+) -> float:
+    """Component x (A) of the vector ``positions[neighbors] + shifts @ cell - positions[centers]`` of edge p."""
+    d: float = positions[neighbors[p], x] - positions[centers[p], x]
+    for k in range(3):
+        # Rows of directions that are not periodic may hold anything, and their shifts are zero.
+        if shifts[p, k] != 0.0:
+            d += shifts[p, k] * cell[k, x]
+    return d
+
+
+@jit()
 def squared_distances(
     positions: FloatArray, cell: FloatArray, centers: IntArray, neighbors: IntArray, shifts: FloatArray
 ) -> FloatArray:
-    """(P,) squared lengths (A^2) of the vectors ``positions[neighbors] + shifts @ cell - positions[centers]``."""
+    """(P,) squared lengths (A^2) of the edges, see :func:`component`."""
     squares = np.empty(len(centers))
     for p in range(len(centers)):
         total = 0.0
         for x in range(3):
-            d = positions[neighbors[p], x] - positions[centers[p], x]
-            for k in range(3):
-                # Rows of directions that are not periodic may hold anything, and their shifts are zero.
-                if shifts[p, k] != 0.0:
-                    d += shifts[p, k] * cell[k, x]
+            d = component(positions, cell, centers, neighbors, shifts, p, x)
             total += d * d
         squares[p] = total
     return squares

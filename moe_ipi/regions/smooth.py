@@ -22,7 +22,8 @@ import numpy as np
 from moe_ipi.config import IndicesRule, RegionsConfig, SpeciesRule
 from moe_ipi.errors import ConfigError, StructureError
 from moe_ipi.jit import jit
-from moe_ipi.neighbors import NeighborLists
+from moe_ipi.neighbors import Edges, NeighborLists
+from moe_ipi.regions.kernels import component, squared_distances
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.regions.switch import REACH, log_outside
 from moe_ipi.typing import BoolArray, FloatArray, IntArray, Periodicity
@@ -75,8 +76,8 @@ class SmoothRegions:
         Raises:
             StructureError: the cell is singular or has collapsed.
         """
-        centers, neighbors, shifts = self._pairs(positions, cell, pbc)
-        sums = _sum_logs(positions, cell, centers, neighbors, shifts, self.inner, self.width)
+        pairs, us = self._pairs(positions, cell, pbc)
+        sums = _sum_logs(len(positions), pairs.neighbors, us)
         sums[self.seeds] = -np.inf
         return sums
 
@@ -88,8 +89,8 @@ class SmoothRegions:
         """
         if not assignment[self.seeds].all():
             raise StructureError("a seed of the complex region has the bulk expert: this assignment has no weight")
-        centers, neighbors, shifts = self._pairs(positions, cell, pbc)
-        sums = _sum_logs(positions, cell, centers, neighbors, shifts, self.inner, self.width)
+        pairs, us = self._pairs(positions, cell, pbc)
+        sums = _sum_logs(len(positions), pairs.neighbors, us)
         free = ~self.seeds
         lost = np.flatnonzero(assignment & free & (sums == 0.0))
         if len(lost):
@@ -103,18 +104,20 @@ class SmoothRegions:
         chosen = assignment & free
         factors[chosen] = 1.0 / np.expm1(np.minimum(-sums[chosen], 700.0))
         forces, virial = _derivatives(
-            positions, cell, centers, neighbors, shifts, self.inner, self.width, np.where(free, factors, 0.0)
+            positions, cell, pairs.centers, pairs.neighbors, pairs.shifts, us, self.width, factors
         )
         return Bias(energy, forces, virial)
 
-    def _pairs(
-        self, positions: FloatArray, cell: FloatArray, pbc: Periodicity
-    ) -> tuple[IntArray, IntArray, FloatArray]:
-        """Edges from seeds to other atoms, sorted: whatever list they come from, sums are the same to the last bit."""
-        cell = np.where(np.array(pbc)[:, np.newaxis], cell, 0.0)
+    def _pairs(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> tuple[Edges, FloatArray]:
+        """Edges from seeds to other atoms, and u of each (P,); see :mod:`moe_ipi.regions.switch`.
+
+        They are sorted: whatever list they come from, sums are the same to the last bit.
+        """
         edges = self._lists.edges(positions, cell, pbc)
         kept = self.seeds[edges.centers] & ~self.seeds[edges.neighbors]
-        return edges.centers[kept], edges.neighbors[kept], edges.shifts[kept]
+        pairs = Edges(edges.centers[kept], edges.neighbors[kept], edges.shifts[kept])
+        squares = squared_distances(positions, cell, pairs.centers, pairs.neighbors, pairs.shifts)
+        return pairs, (np.sqrt(squares) - self.inner) / self.width
 
 
 def log_complex(log_bulk: FloatArray) -> FloatArray:
@@ -146,25 +149,11 @@ def check_smooth(regions: RegionsConfig) -> None:
 
 
 @jit()
-def _sum_logs(
-    positions: FloatArray,
-    cell: FloatArray,
-    centers: IntArray,
-    neighbors: IntArray,
-    shifts: FloatArray,
-    inner: float,
-    width: float,
-) -> FloatArray:
-    """(N,) sum over pairs of ln(1 - f)."""
-    sums = np.zeros(len(positions))
-    for p in range(len(centers)):
-        square = 0.0
-        for x in range(3):
-            d = positions[neighbors[p], x] - positions[centers[p], x]
-            for k in range(3):
-                d += shifts[p, k] * cell[k, x]
-            square += d * d
-        value, _ = log_outside((np.sqrt(square) - inner) / width)
+def _sum_logs(count: int, neighbors: IntArray, us: FloatArray) -> FloatArray:
+    """(count,) for each atom the sum of ln(1 - f) over its pairs, whose u are given (P,)."""
+    sums = np.zeros(count)
+    for p in range(len(us)):
+        value, _ = log_outside(us[p])
         sums[neighbors[p]] += value
     return sums
 
@@ -176,7 +165,7 @@ def _derivatives(
     centers: IntArray,
     neighbors: IntArray,
     shifts: FloatArray,
-    inner: float,
+    us: FloatArray,
     width: float,
     factors: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
@@ -184,22 +173,18 @@ def _derivatives(
     forces = np.zeros_like(positions)
     virial = np.zeros((3, 3))
     vector = np.empty(3)
-    for p in range(len(centers)):
-        factor = factors[neighbors[p]]
-        if factor == 0.0:
-            continue
-        square = 0.0
-        for x in range(3):
-            vector[x] = positions[neighbors[p], x] - positions[centers[p], x]
-            for k in range(3):
-                vector[x] += shifts[p, k] * cell[k, x]
-            square += vector[x] * vector[x]
-        distance = np.sqrt(square)
-        _, slope = log_outside((distance - inner) / width)
-        if slope == 0.0 or distance == 0.0:
+    for p in range(len(us)):
+        _, slope = log_outside(us[p])
+        strength = -factors[neighbors[p]] * slope / width
+        if strength == 0.0:
             continue
         for x in range(3):
-            force = -factor * slope / width * vector[x] / distance
+            vector[x] = component(positions, cell, centers, neighbors, shifts, p, x)
+        distance = np.sqrt((vector**2).sum())
+        if distance == 0.0:
+            continue
+        for x in range(3):
+            force = strength * vector[x] / distance
             forces[neighbors[p], x] += force
             forces[centers[p], x] -= force
             for y in range(3):

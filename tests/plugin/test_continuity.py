@@ -83,3 +83,6 @@ def test_a_run_with_swapped_experts_is_refused_and_nothing_is_touched(tmp_path: 
     assert "continued with another bulk expert, on purpose" in printed
     assert "# step 10: continued with another bulk expert" in (case.folder / "out.moe_ledger").read_text()
     assert [line.step for line in ledger(case.folder)] == [0, 5, 10, 15, 20]
+    # From here on this is the run: it continues without being asked.
+    restart.write_text(re.sub(r"<total_steps>\s*\d+", "<total_steps>25", restart.read_text()))
+    run_to_end(case, "RESTART")
