@@ -56,7 +56,7 @@ class BiasDriver(Dummy_driver):
         """One structure, in i-PI's units: (3, 3) cell with lattice vectors in columns, (N, 3) positions, both in bohr.
 
         Raises:
-            StructureError: see :meth:`moe_ipi.regions.smooth.SmoothRegions.bias`.
+            StructureError, ConfigError: see :meth:`moe_ipi.regions.smooth.SmoothRegions.bias`.
         """
         positions, vectors = np.array(pos, np.float64) * BOHR, np.array(cell, np.float64).T * BOHR
         bias = self.regions.bias(positions, vectors, PERIODIC, self._assignment)

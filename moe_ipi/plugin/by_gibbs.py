@@ -57,6 +57,7 @@ class ByGibbs:
         #: Hartree.
         self._kT = float(simulation.syslist[0].ensemble.temp)
         self._assignment: BoolArray | None = None
+        self._reached = False
         self._remarks = ""
         everyone = tokens.encode(Token(0, np.ones(len(species), bool)))
         setup = bias_pes.encode_setup(config.regions, tuple(species), self._kT)
@@ -82,6 +83,7 @@ class ByGibbs:
         # Nearer than that an atom is complex whatever the experts say.
         inside = outside <= np.log(SMALLEST)
         shell = np.flatnonzero((outside < 0.0) & ~inside)
+        self._reached = bool((outside < 0.0).any())
         x = log_complex(outside[shell]) - outside[shell] - self._differences(shell) / (self._kT * HARTREE)
         p = expit(x)
         drawn = np.array(self._simulation.prng.uniform(size=len(shell))) < p
@@ -106,7 +108,7 @@ class ByGibbs:
 
     def warning(self) -> str | None:
         """A line for the user if the first assignment is of no use."""
-        return None if self._smooth.seeds.any() else "the regions have no seed: every atom has the bulk expert"
+        return None if self._reached else "no atom is within reach of the regions: every atom has the bulk expert"
 
     def state(self) -> dict[str, Any]:
         """Nothing is remembered besides the assignment; this tells of which kind it is."""

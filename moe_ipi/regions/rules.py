@@ -5,14 +5,11 @@ None depends on how atoms are wrapped or ordered, or on the choice of lattice ve
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import product
 
 import numpy as np
-from ase.geometry import minkowski_reduce
 from numpy.typing import NDArray
 
-from moe_ipi.cell import completed_cell
 from moe_ipi.config import (
     AgreementRule,
     BoxRule,
@@ -26,6 +23,7 @@ from moe_ipi.config import (
 from moe_ipi.errors import ConfigError
 from moe_ipi.regions import kernels
 from moe_ipi.regions.frame import TOLERANCE, Frame
+from moe_ipi.regions.images import images_near, reduced_lattice
 from moe_ipi.regions.period import common_period
 from moe_ipi.typing import BoolArray, FloatArray
 
@@ -86,12 +84,7 @@ def indices_seeds(rule: IndicesRule, frame: Frame, key: str) -> BoolArray:
 def slab_seeds(rule: SlabRule, frame: Frame, key: str) -> BoolArray:
     """Atoms with an image whose coordinate along the axis lies in [min, max]."""
     axis = "xyz".index(rule.axis)
-    period = common_period(frame.lattice[:, axis])
-    if period is None:
-        raise ConfigError(
-            f"{key}.axis: the normal of a slab must be perpendicular to a lattice plane, and {rule.axis} is not in "
-            "this cell; use another axis or a rule of type 'box'"
-        )
+    period = slab_period(rule, frame.lattice, key)
     low, high = rule.min - TOLERANCE, rule.max + TOLERANCE
     along = frame.positions[:, axis]
     if period == 0.0:
@@ -99,28 +92,36 @@ def slab_seeds(rule: SlabRule, frame: Frame, key: str) -> BoolArray:
     return np.mod(along - low, period) <= high - low
 
 
-def box_seeds(rule: BoxRule, frame: Frame, key: str) -> BoolArray:
-    """Atoms with an image inside the box [min, max].
+def slab_period(rule: SlabRule, lattice: FloatArray, key: str) -> float:
+    """The distance (A) between images of a slab; 0 if there is only one.
 
-    With h the (completed) cell and b the columns of its inverse, an image r + n h in a box of centre c and half
-    widths w obeys |(r - c) b_k + n_k| <= sum_x w_x |b_xk|: finitely many n.
+    Args:
+        rule: the rule.
+        lattice: (k, 3) A, the periodic lattice vectors.
+        key: the rule's name in the config, for messages.
+
+    Raises:
+        ConfigError: there is no such distance.
     """
+    period = common_period(lattice[:, "xyz".index(rule.axis)])
+    if period is None:
+        raise ConfigError(
+            f"{key}.axis: the normal of a slab must be perpendicular to a lattice plane, and {rule.axis} is not in "
+            "this cell; use another axis or a rule of type 'box'"
+        )
+    return period
+
+
+def box_seeds(rule: BoxRule, frame: Frame, key: str) -> BoolArray:
+    """Atoms with an image inside the box [min, max]."""
     low, high = np.array(rule.min) - TOLERANCE, np.array(rule.max) + TOLERANCE
     periodic = np.array(frame.pbc)
-    lattice = completed_cell(frame.cell, frame.pbc)
-    # Fewer images to try is all that a reduced cell gives; ASE gives up on some extreme ones.
-    with suppress(RuntimeError):
-        lattice = minkowski_reduce(lattice, pbc=periodic)[0]
+    lattice = reduced_lattice(frame.cell, frame.pbc)
     _cut(low, high, lattice[periodic])
-    inverse = np.linalg.inv(lattice)
-    center = (frame.positions - (low + high) / 2) @ inverse
-    # Slightly more, so that rounding here excludes nothing; the kernel decides.
-    reach = (high - low) / 2 @ np.abs(inverse) + 1e-6
-    first, last = np.ceil(-reach - center), np.floor(reach - center)
-    first[:, ~periodic] = last[:, ~periodic] = 0.0
+    first, last, reach = images_near(frame.positions, lattice, frame.pbc, low, high)
     widest = int(np.argmax(np.where(periodic, reach, -1.0)))
     order = [k for k in range(3) if k != widest] + [widest]
-    tried = np.prod(2 * reach[order[:2]] + 1, where=periodic[order[:2]])
+    tried = np.prod(2 * reach[order[:2]] + 1)
     if tried > _MOST_IMAGES:
         raise ConfigError(f"{key}: the box holds {tried:.1g} images of the cell; make it smaller")
     return kernels.in_box(

@@ -8,8 +8,10 @@ so that within a segment, where a is fixed, the atoms move under E and the bias
 
     B_a / kT = - sum_i [a_i ln s_i + (1 - a_i) ln(1 - s_i)].
 
-s_i = 1 - prod_j (1 - f(r_ij)) over all seeds j and their images; f is the step of :mod:`moe_ipi.regions.switch`.
-Seeds are always complex and have no bias.  See docs/ensemble.md.
+s_i = 1 - prod_j (1 - f(r_ij)) prod_b (1 - F_b(r_i)) over all seeds j and their images, and over the images of all slabs
+and boxes b.  f is the step of :mod:`moe_ipi.regions.switch`, F_b a product of such steps at the faces of the box, see
+:mod:`moe_ipi.regions.smooth_boxes`.  Seeds (of rules ``species`` and ``indices``) are always complex and have no bias.
+See docs/ensemble.md.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_ipi.config import IndicesRule, RegionsConfig, SpeciesRule
+from moe_ipi.config import BoxRule, IndicesRule, RegionsConfig, SlabRule, SpeciesRule
 from moe_ipi.errors import ConfigError, StructureError
 from moe_ipi.jit import jit
 from moe_ipi.neighbors import Edges, NeighborLists
 from moe_ipi.regions.kernels import component, squared_distances
 from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.regions.smooth_boxes import BoxTerms, SmoothBoxes
 from moe_ipi.regions.switch import REACH, log_outside
 from moe_ipi.typing import BoolArray, FloatArray, IntArray, Periodicity
 
@@ -39,7 +42,8 @@ class Bias:
     Attributes:
         energy: B_a / kT.
         forces: (N, 3) 1/A.
-        virial: (3, 3) -d(B_a / kT)/d(strain).
+        virial: (3, 3) -d(B_a / kT)/d(strain), of a strain e that takes r to r + e r.  It is not symmetric with slabs
+            and boxes, which are not strained; strains that would tilt the planes of a slab are left out.
     """
 
     energy: float
@@ -47,11 +51,28 @@ class Bias:
     virial: FloatArray
 
 
+@dataclass(frozen=True)
+class _Terms:
+    """Terms of ln(1 - s) of N atoms.
+
+    Attributes:
+        pairs: edges from seeds to other atoms.
+        us: (P,) u of each.
+        boxes: what slabs and boxes add.
+        logs: (N,) ln(1 - s) of all atoms but seeds.
+    """
+
+    pairs: Edges
+    us: FloatArray
+    boxes: BoxTerms
+    logs: FloatArray
+
+
 class SmoothRegions:
     """Weights of the atoms of one system.
 
     Args:
-        regions: with seeds that do not change (rules ``species`` and ``indices``), and two radii.
+        regions: with rules ``species``, ``indices``, ``slab`` and ``box`` only, and two radii.
         species: (N,) chemical symbols.
 
     Raises:
@@ -63,6 +84,7 @@ class SmoothRegions:
         partitioner = Partitioner(regions, species)
         self.seeds = partitioner.fixed_seeds()
         self.inner, self.width = regions.inner, regions.outer - regions.inner
+        self._boxes = SmoothBoxes(regions)
         self._lists = NeighborLists(self.inner + REACH * self.width, _SKIN)
 
     def log_bulk(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> FloatArray:
@@ -75,9 +97,9 @@ class SmoothRegions:
 
         Raises:
             StructureError: the cell is singular or has collapsed.
+            ConfigError: a slab or box does not suit the cell, see :meth:`SmoothBoxes.terms`.
         """
-        pairs, us = self._pairs(positions, cell, pbc)
-        sums = _sum_logs(len(positions), pairs.neighbors, us)
+        sums = self._terms(positions, cell, pbc).logs
         sums[self.seeds] = -np.inf
         return sums
 
@@ -85,34 +107,44 @@ class SmoothRegions:
         """The bias of an assignment (N,) and its derivatives; other arguments as for :meth:`log_bulk`.
 
         Raises:
-            StructureError: a complex atom is out of reach of every seed, or a seed is not complex; and see there.
+            StructureError: a complex atom is out of reach of the region, or a seed is not complex; and see there.
+            ConfigError: see there.
         """
         if not assignment[self.seeds].all():
             raise StructureError("a seed of the complex region has the bulk expert: this assignment has no weight")
-        pairs, us = self._pairs(positions, cell, pbc)
-        sums = _sum_logs(len(positions), pairs.neighbors, us)
+        terms = self._terms(positions, cell, pbc)
+        pairs, sums = terms.pairs, terms.logs
         free = ~self.seeds
         lost = np.flatnonzero(assignment & free & (sums == 0.0))
         if len(lost):
             raise StructureError(
-                f"the complex atom {lost[0]} (counted from 0) has left every seed behind, by more than the edge of the "
-                "region reaches: take shorter segments or a wider edge (radius_out - radius_in)"
+                f"the complex atom {lost[0]} (counted from 0) has left the region by more than its edge reaches: take "
+                "shorter segments or a wider edge (radius_out - radius_in)"
             )
         energy = -float(sums[free & ~assignment].sum()) - float(log_complex(sums[free & assignment]).sum())
-        # What multiplies d ln(1 - f)/dr in d(B/kT)/dr.
+        # What multiplies d ln(1 - f) in d(B/kT).
         factors = np.where(assignment, 0.0, -1.0)
         chosen = assignment & free
         factors[chosen] = 1.0 / np.expm1(np.minimum(-sums[chosen], 700.0))
         forces, virial = _derivatives(
-            positions, cell, pairs.centers, pairs.neighbors, pairs.shifts, us, self.width, factors
+            positions, cell, pairs.centers, pairs.neighbors, pairs.shifts, terms.us, self.width, factors
         )
+        forces -= factors[:, None] * terms.boxes.gradients
+        virial -= (factors[:, None, None] * terms.boxes.strains).sum(axis=0)
         return Bias(energy, forces, virial)
+
+    def _terms(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> _Terms:
+        pairs, us = self._pairs(positions, cell, pbc)
+        boxes = self._boxes.terms(positions, cell, pbc)
+        return _Terms(pairs, us, boxes, _sum_logs(len(positions), pairs.neighbors, us) + boxes.logs)
 
     def _pairs(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> tuple[Edges, FloatArray]:
         """Edges from seeds to other atoms, and u of each (P,); see :mod:`moe_ipi.regions.switch`.
 
         They are sorted: whatever list they come from, sums are the same to the last bit.
         """
+        if not self.seeds.any():
+            return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3))), np.zeros(0)
         edges = self._lists.edges(positions, cell, pbc)
         kept = self.seeds[edges.centers] & ~self.seeds[edges.neighbors]
         pairs = Edges(edges.centers[kept], edges.neighbors[kept], edges.shifts[kept])
@@ -129,16 +161,17 @@ def log_complex(log_bulk: FloatArray) -> FloatArray:
 
 def check_smooth(regions: RegionsConfig) -> None:
     """Raises:
-    ConfigError: a rule whose seeds change, or no edge between the radii.
+    ConfigError: a rule without smooth weights, or no edge between the radii.
     """
     for number, rule in enumerate(regions.rules):
-        if not isinstance(rule, (SpeciesRule, IndicesRule)):
+        if not isinstance(rule, (SpeciesRule, IndicesRule, SlabRule, BoxRule)):
             raise ConfigError(
-                f'regions.rules.{number}: reassignment = "gibbs" needs seeds that do not change, and those of a rule '
-                f"of type '{rule.type}' do; use rules of type species or indices, or reassignment = \"rules\""
+                f'regions.rules.{number}: reassignment = "gibbs" needs atoms or places that do not change, and the '
+                f"seeds of a rule of type '{rule.type}' do; use rules of type species, indices, slab or box, or "
+                'reassignment = "rules"'
             )
     if not regions.rules:
-        raise ConfigError('reassignment = "gibbs" needs at least one rule of type species or indices')
+        raise ConfigError('reassignment = "gibbs" needs at least one rule of type species, indices, slab or box')
     if regions.outer - regions.inner < 0.1:
         raise ConfigError(
             'reassignment = "gibbs" needs an edge in which atoms change from one expert to the other: give radius_in '

@@ -36,3 +36,13 @@ def log_outside(u: float) -> tuple[float, float]:
         return 0.0, 0.0
     f = _VALUE * math.exp(-SLOPE * (u - 1.0 + EDGE))
     return math.log1p(-f), SLOPE * f / (1.0 - f)
+
+
+@jit()
+def log_inside(u: float) -> tuple[float, float]:
+    """ln f and its derivative by u, without cancellation at either end: the step is odd about its middle.
+
+    It is not cut at ``REACH`` but at ``1 - REACH``, where f is 1.
+    """
+    value, slope = log_outside(1.0 - u)
+    return value, -slope

@@ -38,6 +38,10 @@ CHANGING = MOE_TOML.replace("radius = 2.6", "radius = 1.5").replace(
 )
 #: Pt atoms around CO are drawn: an edge in which most of them are.
 GIBBS = MOE_TOML.replace("radius = 2.6", "radius_in = 2.6\nradius_out = 4.0") + '[segments]\nreassignment = "gibbs"\n'
+#: The same with what is fixed in space: CO is deep inside a slab, and the upper Pt atoms are at its edge.
+GIBBS_SLAB = GIBBS.replace("radius_in = 2.6\nradius_out = 4.0", "radius_in = 1.4\nradius_out = 2.4").replace(
+    '{ type = "species", species = ["C", "O"] }', '{ type = "slab", axis = "z", min = 10.0, max = 12.0 }'
+)
 
 
 def models(path: object, complex: str, bulk: str) -> str:

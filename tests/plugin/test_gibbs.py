@@ -13,7 +13,7 @@ from moe_ipi.regions.smooth import SmoothRegions, log_complex
 from moe_ipi.units import BOHR, HARTREE
 from tests.helpers.adaptive import assignments, ledger, properties, write_input
 from tests.helpers.case import Case
-from tests.helpers.configs import CHANGING, GIBBS
+from tests.helpers.configs import CHANGING, GIBBS, GIBBS_SLAB
 from tests.helpers.moe_ipi_run import run, run_to_end
 from tests.helpers.processes import DriverThread, assert_one_error, ipi, wait_for
 
@@ -39,9 +39,13 @@ def recomputed(case: Case, beads: int, steps: int) -> tuple[np.ndarray, np.ndarr
     return np.array(outside), np.array(differences), np.array(bias)
 
 
-@pytest.mark.parametrize("beads", [pytest.param(1, marks=pytest.mark.slow), 4])
-def test_probabilities_bias_and_bookkeeping(tmp_path: Path, beads: int) -> None:
-    case = Case.create(tmp_path, GIBBS)
+@pytest.mark.parametrize(
+    ("config", "beads"),
+    [pytest.param(GIBBS, 1, marks=pytest.mark.slow), (GIBBS, 4), pytest.param(GIBBS_SLAB, 1, marks=pytest.mark.slow)],
+    ids=["species", "species-beads", "slab"],
+)
+def test_probabilities_bias_and_bookkeeping(tmp_path: Path, config: str, beads: int) -> None:
+    case = Case.create(tmp_path, config)
     run_to_end(
         case,
         write_input(case, steps=120, beads=beads, properties=", ensemble_bias{electronvolt}, moe_booked{electronvolt}"),
