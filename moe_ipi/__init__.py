@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from moe_ipi.calculator import MoECalculator
     from moe_ipi.config import Config, load_config
     from moe_ipi.errors import MoEError
+    from moe_ipi.ledger import read_ledger
     from moe_ipi.models import pretrained
     from moe_ipi.potential import Evaluation, MoEPotential
 
@@ -24,6 +25,7 @@ __all__ = [
     "__version__",
     "load_config",
     "pretrained",
+    "read_ledger",
 ]
 
 _HOME = {
@@ -34,6 +36,7 @@ _HOME = {
     "MoEPotential": "potential",
     "load_config": "config",
     "pretrained": "models",
+    "read_ledger": "ledger",
 }
 
 

@@ -28,7 +28,7 @@ FLOORS = (
     ("regions", "experts"),
     ("neighbors", "structure"),
     ("config", "models"),
-    ("frames", "cell", "picture", "elements"),
+    ("frames", "cell", "picture", "elements", "ledger"),
     ("typing", "units", "errors", "jit", "threads"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

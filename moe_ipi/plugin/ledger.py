@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ipi.utils.io import open_backup
 
-from moe_ipi.errors import MoEError
+from moe_ipi.ledger import LedgerError
 from moe_ipi.typing import IntArray
 
 _HEADER = """\
@@ -29,10 +29,6 @@ _HEADER = """\
 # expected, variance   of the number of complex atoms, given the positions
 # p         the probability, of each atom that has changed, to be complex
 """
-
-
-class LedgerError(MoEError):
-    """The ledger cannot be written, or is no ledger."""
 
 
 @dataclass(frozen=True)

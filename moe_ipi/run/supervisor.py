@@ -18,6 +18,7 @@ from rich.console import Console
 
 from moe_ipi.config import RunConfig
 from moe_ipi.errors import MoEError
+from moe_ipi.ledger import LedgerError, read_ledger, summary
 from moe_ipi.plugin.ipi_input import IPIInput
 from moe_ipi.run.crew import Crew
 from moe_ipi.run.local_drivers import PYTHON, Drivers
@@ -110,6 +111,7 @@ class Supervisor:
                 # What a driver computes for an i-PI that is gone is of no use.
                 stop_all(children, 3.0 if self._signal is None else _STOPPED_DRIVER_SECONDS)
         failure = self._error or failure or self._server_failure()
+        self._sum_up(start_date - 1.0)
         restart = self._folder / "RESTART"
         written = restart.is_file() and restart.stat().st_mtime >= start_date - 1.0
         if self._signal is not None:
@@ -218,6 +220,19 @@ class Supervisor:
         if usable is None:
             return "there is no RESTART or checkpoint to continue from"
         return f"the newest file to continue from is '{usable.path.name}', at step {usable.step}"
+
+    def _sum_up(self, since: float) -> None:
+        """What the ledger of the whole run tells."""
+        path = self._folder / f"{self._input.prefix}.moe_ledger"
+        # It may be of another run if this one has written none.
+        if not path.is_file() or path.stat().st_mtime < since:
+            return
+        try:
+            told = summary(read_ledger(path))
+        except LedgerError as error:
+            told = [str(error)]
+        for line in told:
+            self._say(line)
 
     def _server_failure(self) -> str:
         """Why i-PI ended, if that was not as it should be."""

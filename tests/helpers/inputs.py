@@ -60,6 +60,7 @@ def simulation(
     trajectories: Mapping[str, str] = TRAJECTORIES,
     extras: str = "",
     stride: int = 1,
+    every: int = 1,
     checkpoint: int | None = None,
     overwrite: bool = False,
     seed: int = 42,
@@ -73,9 +74,10 @@ def simulation(
         fields: force fields.
         properties: what ``out.props`` lists, separated by commas.
         steps: ``<total_steps>``.
-        trajectories: what is written at every step, by the name of the file.
+        trajectories: what is written, by the name of the file.
         extras: names of extras, separated by commas.
         stride: of the properties.
+        every: stride of the trajectories.
         checkpoint: stride of the checkpoints.
         overwrite: keep only the last checkpoint.
         seed: of i-PI's random numbers.
@@ -84,7 +86,7 @@ def simulation(
     """
     outputs = [f"<properties filename='props' stride='{stride}'>[{properties}]</properties>"]
     outputs += [
-        f"<trajectory filename='{name}' stride='1' format='bin'>{what}</trajectory>"
+        f"<trajectory filename='{name}' stride='{every}' format='bin'>{what}</trajectory>"
         for name, what in trajectories.items()
     ]
     if extras:

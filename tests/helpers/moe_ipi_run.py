@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from tests.helpers.case import Case
-from tests.helpers.processes import process, wait_for, wait_until
+from tests.helpers.processes import TIMEOUT, process, wait_for, wait_until
 
 
 @contextmanager
@@ -29,10 +29,10 @@ def run(case: Case, input: str | Path = "input.xml", *arguments: str | Path) -> 
     Path(case.unix.path).unlink(missing_ok=True)
 
 
-def run_to_end(case: Case, input: str | Path = "input.xml", *arguments: str | Path) -> str:
+def run_to_end(case: Case, input: str | Path = "input.xml", *arguments: str | Path, seconds: float = TIMEOUT) -> str:
     """``moe-ipi run`` to its end; returns what it printed."""
     with run(case, input, *arguments) as parent:
-        return wait_for(parent)
+        return wait_for(parent, seconds=seconds)
 
 
 def children(case: Case, part: str = "") -> list[int]:

@@ -71,9 +71,9 @@ def driver_process(case: Case, *arguments: str | Path) -> AbstractContextManager
     return process(sys.executable, "-c", main, "driver", *arguments, cwd=case.folder)
 
 
-def wait_for(child: subprocess.Popen[str], status: int | None = 0) -> str:
+def wait_for(child: subprocess.Popen[str], status: int | None = 0, seconds: float = TIMEOUT) -> str:
     """Wait for a child and return what it printed; any status but zero is expected if ``status`` is ``None``."""
-    code = child.wait(timeout=TIMEOUT)
+    code = child.wait(timeout=seconds)
     output = child.log.read_text()
     assert (code != 0) if status is None else (code == status), f"status {code}:\n{output}"
     return output

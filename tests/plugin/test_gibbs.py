@@ -115,3 +115,9 @@ def test_the_kind_of_reassignment_does_not_change_in_the_middle(tmp_path: Path) 
     (case.folder / "moe.toml").write_text(GIBBS)
     with run(case, "out.chk_1", "--accept-changes") as parent:
         assert_one_error(wait_for(parent, 1), 'started with reassignment = "rules"')
+    case = Case.create(tmp_path / "gibbs", GIBBS)
+    run_to_end(case, write_input(case, steps=20))
+    for other in (GIBBS.replace('"gibbs"', '"rules"'), GIBBS + "segment_steps = 0\n"):
+        (case.folder / "moe.toml").write_text(other)
+        with run(case, "out.chk_1", "--accept-changes") as parent:
+            assert_one_error(wait_for(parent, 1), 'started with reassignment = "gibbs"')
