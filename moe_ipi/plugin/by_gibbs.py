@@ -5,8 +5,8 @@ samples the positions under the bias of the assignment; at its end every atom at
 
     P(complex) = 1 / (1 + exp(-x)),   x = ln s - ln(1 - s) - <E^complex - E^bulk> / kT,
 
-s from the centroid, the energies of the atom averaged over the beads.  The atoms are independent of each other, because
-the energy is a sum over atoms whose experts look at positions only.
+s from the centroid, the energies of the atom averaged over the beads; of a contracted force, over its beads.  The atoms
+are independent of each other, because the energy is a sum over atoms whose experts look at positions only.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from moe_ipi.inband import token as tokens
 from moe_ipi.inband.parameters import HAMILTONIAN, PROBE, TOKEN
 from moe_ipi.inband.token import Token
 from moe_ipi.plugin import bias_pes, engine
+from moe_ipi.plugin.shares import assigned_energy
 from moe_ipi.regions.smooth import SmoothRegions, log_complex
 from moe_ipi.regions.switch import SMALLEST
 from moe_ipi.typing import BoolArray, FloatArray
@@ -128,18 +129,35 @@ class ByGibbs:
         self._assignment = np.array(assignment, bool)
 
     def _differences(self, shell: np.ndarray) -> FloatArray:
-        """(len(shell),) eV: complex - bulk of each of these atoms, averaged over the beads."""
+        """(len(shell),) eV: complex - bulk of each of these atoms in the total energy, a mean over beads.
+
+        What follows the assignment may be contracted to fewer beads, or have several parts with weights.
+        """
+        differences = np.zeros(len(shell))
         if len(shell) == 0:
-            return np.zeros(0)
+            return differences
         mask = np.zeros(len(self._smooth.seeds), bool)
         mask[shell] = True
-        system = self._simulation.syslist[0]
-        structures = [(bead, system.cell) for bead in engine.beads_of(system, "beads")]
         asked = {TOKEN: tokens.encode(Token(0, mask)), PROBE: "difference", HAMILTONIAN: None}
-        results = engine.ask(self._fields[0], structures, asked)
-        # i-PI makes a number of a list of one.
-        found = np.array([np.ravel(result[3]["moe_difference"]) for result in results], np.float64)
-        return np.asarray(found.mean(axis=0), np.float64)
+        system = self._simulation.syslist[0]
+        for beads, share in self._shares():
+            results = engine.ask(self._fields[0], [(bead, system.cell) for bead in beads], asked)
+            # i-PI makes a number of a list of one.
+            found = np.array([np.ravel(result[3]["moe_difference"]) for result in results], np.float64)
+            differences += share * found.mean(axis=0)
+        return differences
+
+    def _shares(self) -> list[tuple[FloatArray, float]]:
+        """Beads (P, 3N), and how much of the energies that follow the assignment is a mean over them."""
+        shares: list[tuple[FloatArray, float]] = []
+        for field, weight, beads in engine.components(self._simulation.syslist[0]):
+            share = weight * assigned_energy(field)
+            same = next((k for k, (other, _) in enumerate(shares) if np.array_equal(other, beads)), None)
+            if share and same is not None:
+                shares[same] = beads, shares[same][1] + share
+            elif share:
+                shares.append((beads, share))
+        return shares
 
 
 def _remarks(shell: np.ndarray, p: FloatArray, new: BoolArray, old: BoolArray | None, sure: int) -> str:
@@ -163,6 +181,11 @@ def _check(simulation: Simulation) -> None:
         )
     (system,) = simulation.syslist
     modes = [getattr(motion, "enstype", "") for motion in getattr(system.motion, "mlist", [system.motion])]
+    if any(mode.startswith("sc") for mode in modes):
+        raise ConfigError(
+            f"{gibbs} cannot be used with fourth-order integrators (mode='sc', 'scnpt'), whose energy is no sum over "
+            "atoms: use more beads with mode='nvt', or reassignment = \"rules\""
+        )
     if "nve" in modes or not float(system.ensemble.temp) > 0.0:
         raise ConfigError(
             f"{gibbs} draws assignments at a temperature, and this run has none that is kept (mode='nve'): give it a "

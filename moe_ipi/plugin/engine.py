@@ -6,8 +6,6 @@ and biases all reach the drivers through :class:`ipi.engine.forces.ForceBead`.
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +19,6 @@ from ipi.engine.forcefields import FFDirect, FFSocket, ForceField
 from ipi.engine.forces import ForceComponent
 from ipi.engine.outputs import CheckpointOutput
 from ipi.engine.simulation import Simulation
-from ipi.interfaces.sockets import HDRLEN, Disconnected, Driver, DriverSocket
 from ipi.utils.depend import depend_array, dstrip
 from ipi.utils.softexit import softexit
 
@@ -99,6 +96,20 @@ def _components(simulation: Simulation, *, used: bool = False) -> Iterator[tuple
                     # A component of the bias may be a physical one, scaled.
                     component = getattr(component, "bf", component)
                     yield component.ff, component._forces
+
+
+def components(system: Any) -> Iterator[tuple[ForceField, float, FloatArray]]:
+    """Force field, weight in the total energy, and beads (P, 3N) in bohr of every component of forces and bias.
+
+    A contracted component has fewer beads, and its energy is their mean.
+    """
+    for forces in (system.forces, system.ensemble.bias):
+        for component in forces.mforces:
+            # Not those that <hamiltonian_weights> make of physical ones.
+            if not hasattr(component, "bf"):
+                mts = component.mts_weights
+                weight = float(component.weight) * (float(np.sum(mts)) if len(mts) else 1.0)
+                yield component.ff, weight, np.array(dstrip(component.beads.q), np.float64)
 
 
 def conserved(simulation: Simulation) -> FloatArray:
@@ -246,53 +257,3 @@ def polling_has_died(simulation: Simulation) -> bool:
     """Whether a thread that talks to drivers has ended although the run goes on."""
     threads = (getattr(field, "_thread", None) for field in forcefields(simulation.fflist.values()))
     return any(thread is not None and not thread.is_alive() for thread in threads)
-
-
-#: Since when (epoch) a driver has been asked for its status and has not answered.
-ASKED: dict[DriverSocket, float] = {}
-
-
-def survive_lost_drivers() -> None:
-    """Make of every way in which a connection breaks what i-PI takes for a closed one; note whom it asks for a status.
-
-    In i-PI 3.3.1 (``interfaces/sockets.py``) the thread that talks to the drivers ends with a ConnectionError when one
-    of them is killed with a request unread, or goes away before it is accepted; and with ``consolidate_messages``
-    false it reads the end of a stream again for ever.  In all these cases the run hangs, also with other drivers.
-    """
-
-    def recv_into(self: DriverSocket, *arguments: Any) -> int:
-        try:
-            return socket.socket.recv_into(self, *arguments)
-        except TimeoutError:
-            raise  # i-PI tries again
-        except OSError:
-            return 0
-
-    def recv_msg(self: DriverSocket, length: int = HDRLEN) -> bytes:
-        message: bytes = self.recv(length)
-        if not message:
-            raise Disconnected
-        return message
-
-    def sendall(self: DriverSocket, *arguments: Any) -> None:
-        # The next attempt to read finds out.
-        with contextlib.suppress(ConnectionError):
-            socket.socket.sendall(self, *arguments)
-
-    def getpeername(self: DriverSocket) -> Any:
-        with contextlib.suppress(OSError):
-            return socket.socket.getpeername(self)
-        return "somebody who has left"
-
-    get_status = Driver.get_status
-
-    def noted(self: Driver) -> Any:
-        ASKED[self] = time.time()
-        try:
-            return get_status(self)
-        finally:
-            ASKED.pop(self, None)
-
-    for kind, methods in ((DriverSocket, (recv_into, recv_msg, sendall, getpeername)), (Driver, (noted,))):
-        for method in methods:
-            setattr(kind, "get_status" if method is noted else method.__name__, method)

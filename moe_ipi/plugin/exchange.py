@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ipi.engine.simulation import Simulation
 
 from moe_ipi.plugin import engine
+from moe_ipi.plugin.lost_drivers import ASKED
 from moe_ipi.plugin.peers import cannot_answer, peer_of
 
 
@@ -45,7 +46,7 @@ class Wait:
 def waits(simulation: Simulation) -> list[Wait]:
     """All for whom i-PI waits now."""
     found = []
-    asked = dict(engine.ASKED)
+    asked = dict(ASKED)
     for field in engine.sockets(simulation.fflist.values()):
         interface = field.socket
         jobs = [(_first(requests)["start"], client) for requests, client, _ in list(getattr(interface, "jobs", []))]
@@ -100,6 +101,6 @@ def _wait(what: Literal["forces", "status"], since: float, field: Any, client: s
 
 
 def _connections(simulation: Simulation) -> Iterator[socket.socket]:
-    yield from dict(engine.ASKED)
+    yield from dict(ASKED)
     for field in engine.sockets(simulation.fflist.values()):
         yield from list(getattr(field.socket, "clients", []))

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ase.io
 import numpy as np
 from ase import Atoms
-from ipi.engine.forcefields import FFSocket
 from ipi.engine.outputs import CheckpointOutput, PropertyOutput, TrajectoryOutput
 
-from moe_ipi.inband.parameters import HAMILTONIAN
 from moe_ipi.plugin import engine
+from moe_ipi.plugin.shares import full_energy
 from moe_ipi.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 #: i-PI's default of ``<activelist>``: all atoms.
 _ALL = -1
-#: The one energy that is nothing of its own: moe - bulk.
-_CORRECTION = "correction"
 _TAGS = {CheckpointOutput: "checkpoint", PropertyOutput: "properties", TrajectoryOutput: "trajectory"}
 _GENERAL_CELL = re.compile(r"CELL[(\[{]GENH[)\]}]:([-+0-9.Ee ]*)")
 
@@ -57,7 +54,7 @@ def full_energy_note(simulation: Simulation) -> str | None:
         total, names = 0.0, []
         for component in system.fcomp:
             weight = float(component.weight) * float(np.sum(component.mts_weights))
-            share = weight * _share(simulation.fflist[component.ffield])
+            share = weight * full_energy(simulation.fflist[component.ffield])
             total += share
             if share != 0.0:
                 names.append(component.ffield)
@@ -68,15 +65,6 @@ def full_energy_note(simulation: Simulation) -> str | None:
                 "<parameters> with moe_hamiltonian: bulk and moe_hamiltonian: correction, if that is not meant"
             )
     return None
-
-
-def _share(field: Any) -> float:
-    """The part of the full energy in a force field."""
-    if isinstance(field, FFSocket):
-        return 0.0 if (field.pars or {}).get(HAMILTONIAN) == _CORRECTION else 1.0
-    inner = [each for each in engine.forcefields([field]) if each is not field and isinstance(each, FFSocket)]
-    # A committee is the mean of its members, and <ffrotations> that of the rotations.
-    return float(np.mean([_share(each) for each in inner])) if inner else 0.0
 
 
 def initial_structures(simulation: Simulation, directory: Path) -> tuple[list[str], list[str]]:

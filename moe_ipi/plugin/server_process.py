@@ -28,6 +28,7 @@ from moe_ipi.config import Config, load_config
 from moe_ipi.errors import MoEError
 from moe_ipi.plugin import engine, exchange
 from moe_ipi.plugin.ipi_input import one_line, schedule_of
+from moe_ipi.plugin.lost_drivers import survive_lost_drivers
 from moe_ipi.plugin.outputs import Trimmer
 from moe_ipi.plugin.reporter import Reporter
 from moe_ipi.plugin.schedule import segment_steps
@@ -76,7 +77,7 @@ def run_ipi(path: str, config: Config, reporter: Reporter, *, accept_changes: bo
     softexit.cleanup = reported_cleanup
     # How often i-PI looks whether it was asked to stop: a second is long for somebody who waits.
     ipi.utils.softexit.SOFTEXITLATENCY = 0.2
-    engine.survive_lost_drivers()
+    survive_lost_drivers()
     _hold_signals()
     with open(path) as file:
         simulation = Simulation.load_from_xml(file, request_banner=True, post_init_hook=hook)

@@ -27,8 +27,8 @@ MODELS = {"gas", "harm3d", "harmonic"}
 #: ``i-pi input.xml`` with what moe-ipi run changes in it.
 PATCHED_IPI = """
 import runpy, sys
-from moe_ipi.plugin import engine
-engine.survive_lost_drivers()
+from moe_ipi.plugin.lost_drivers import survive_lost_drivers
+survive_lost_drivers()
 sys.argv = [sys.argv[1], "input.xml"]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
