@@ -235,6 +235,11 @@ class Sampler:
         velocities += np.tensordot(modes, self._half * self.point.forces / self._masses, 1)
         self._velocities = self._thermostat(velocities)
 
+    def temperature(self) -> float:
+        """K, from the velocities of all modes."""
+        kinetic = (self._masses * self._velocities**2).mean() / _UNIT**2
+        return float(kinetic / (KB * len(self.beads)))
+
     def _thermostat(self, velocities: FloatArray) -> FloatArray:
         result: FloatArray = self._keep * velocities + np.sqrt(1 - self._keep**2) * self._noise()
         return result
