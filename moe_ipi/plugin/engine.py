@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
+from ipi.engine import forcefields as forcefields_of_ipi
 from ipi.engine import outputs
 from ipi.engine.forcefields import FFDirect, FFSocket, ForceField
 from ipi.engine.forces import ForceComponent
@@ -195,6 +196,20 @@ def add_bias(simulation: Simulation, name: str, path: str, parameters: dict[str,
         system.ensemble.bcomp.append(bias)
         system.ensemble._bweights = depend_array(name="bweights", value=weights)
     return field
+
+
+def relocate_pes(path: str) -> None:
+    """Load the PES of this file also where an input names it by where another installation has it."""
+    load = forcefields_of_ipi.load_pes
+    if getattr(load, "relocates", None) == path:
+        return
+
+    def loaded(mode: str, pes_path: str) -> Any:
+        same = Path(pes_path).parts[-3:] == Path(path).parts[-3:]
+        return load(mode, path if same else pes_path)
+
+    loaded.relocates = path  # type: ignore[attr-defined]
+    forcefields_of_ipi.load_pes = loaded
 
 
 def settle(simulation: Simulation) -> None:

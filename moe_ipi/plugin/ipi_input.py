@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from moe_ipi.driver.address import Server
 from moe_ipi.errors import MoEError
-from moe_ipi.plugin import engine, input_checks
+from moe_ipi.plugin import bias_pes, engine, input_checks
 
 if TYPE_CHECKING:
     from ipi.engine.simulation import Simulation
@@ -140,6 +140,7 @@ def _load(path: Path, directory: Path) -> Simulation:
     def stop(simulation: Simulation) -> None:
         raise _Loaded(simulation)
 
+    engine.relocate_pes(bias_pes.__file__)
     try:
         # i-PI prints what it does; the same lines will stand in the log of the run.
         with contextlib.chdir(directory), path.open() as file, _silence(), _without_plumed():

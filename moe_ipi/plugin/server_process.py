@@ -26,7 +26,7 @@ from ipi.utils.softexit import softexit
 
 from moe_ipi.config import Config, load_config
 from moe_ipi.errors import MoEError
-from moe_ipi.plugin import engine, exchange
+from moe_ipi.plugin import bias_pes, engine, exchange
 from moe_ipi.plugin.ipi_input import one_line, schedule_of
 from moe_ipi.plugin.lost_drivers import survive_lost_drivers
 from moe_ipi.plugin.outputs import Trimmer
@@ -78,6 +78,7 @@ def run_ipi(path: str, config: Config, reporter: Reporter, *, accept_changes: bo
     # How often i-PI looks whether it was asked to stop: a second is long for somebody who waits.
     ipi.utils.softexit.SOFTEXITLATENCY = 0.2
     survive_lost_drivers()
+    engine.relocate_pes(bias_pes.__file__)
     _hold_signals()
     with open(path) as file:
         simulation = Simulation.load_from_xml(file, request_banner=True, post_init_hook=hook)

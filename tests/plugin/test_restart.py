@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moe_ipi.plugin import bias_pes
 from tests.helpers.adaptive import assignments, ledger, properties, write_input
 from tests.helpers.case import Case
 from tests.helpers.configs import ADAPTIVE, CHANGING, GIBBS
@@ -37,6 +38,10 @@ def test_n_steps_and_n_more_are_2n_steps(tmp_path: Path, config: str, beads: int
     total(parts.folder / "input.xml", 40)
     run_to_end(parts, parts.folder / "input.xml")
     total(parts.folder / "out.chk_4", 80)
+    # The bias is a file of this package: where it is now counts, not where it was.
+    text = (parts.folder / "out.chk_4").read_text()
+    assert (bias_pes.__file__ in text) == (config is GIBBS)
+    (parts.folder / "out.chk_4").write_text(text.replace(bias_pes.__file__, "/elsewhere/moe_ipi/plugin/bias_pes.py"))
     run_to_end(parts, parts.folder / "out.chk_4")
     for name in ("pos", "mom", "for"):
         one, other = (each.frames(name, beads, 81)[-1] for each in (whole, parts))
