@@ -51,7 +51,8 @@ class ExpertsConfig(Table):
 class SegmentsConfig(Table):
     """The ``[segments]`` table: when, and from what, a running simulation updates its assignment."""
 
-    reassignment: Literal["rules", "gibbs"] = "rules"
+    #: ``"auto"``: drawn ("gibbs") where regions and run allow it, else by rules.
+    reassignment: Literal["auto", "rules", "gibbs"] = "auto"
     segment_steps: Annotated[int, Field(ge=0)] | None = None
     sample_steps: Annotated[int, Field(ge=1)] = 10
     union: Literal["beads", "centroid"] = "beads"

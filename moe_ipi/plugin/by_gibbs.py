@@ -54,7 +54,7 @@ class ByGibbs:
         self._fields = fields
         species = element_symbols(simulation.syslist[0].beads.names)
         self._smooth = SmoothRegions(config.regions, species)
-        _check(simulation)
+        check_run(simulation)
         #: Hartree.
         self._kT = float(simulation.syslist[0].ensemble.temp)
         self._assignment: BoolArray | None = None
@@ -169,9 +169,9 @@ def _remarks(shell: np.ndarray, p: FloatArray, new: BoolArray, old: BoolArray | 
     return f"{text} p={','.join(f'{atom}:{q:.4f}' for atom, q in changed) or '-'}"
 
 
-def _check(simulation: Simulation) -> None:
+def check_run(simulation: Simulation) -> None:
     """Raises:
-    ConfigError: the run has no temperature, or several systems.
+    ConfigError: the run has no temperature, several systems, or an energy that is no sum over atoms.
     """
     gibbs = 'reassignment = "gibbs"'
     if len(simulation.syslist) > 1:

@@ -24,13 +24,12 @@ from moe_ipi.inband.memory import Memory
 from moe_ipi.inband.parameters import IDENTITY, MEMORY, TOKEN
 from moe_ipi.inband.token import Token
 from moe_ipi.plugin import engine
-from moe_ipi.plugin.by_gibbs import ByGibbs
-from moe_ipi.plugin.by_rules import ByRules
 from moe_ipi.plugin.checkpoints import write_safely
 from moe_ipi.plugin.continuity import Stored, changes_since, read_stored
 from moe_ipi.plugin.health import check_finite
 from moe_ipi.plugin.ledger import Entry, Ledger, last_assignment
 from moe_ipi.plugin.monitor import Monitor
+from moe_ipi.plugin.reassignment import reassigner
 from moe_ipi.typing import BoolArray, FloatArray
 from moe_ipi.units import HARTREE
 
@@ -46,6 +45,7 @@ class Segments:
         accept_changes: a checkpoint may be continued with other experts, regions or assignment than it was made with.
 
     Raises:
+        ConfigError: regions or run do not allow the reassignments that the config asks for.
         TokenError, CheckpointError: the checkpoint is damaged, or of another system.
         ChangedError, IdentityError: it was made with something else, and this is not wanted.
         LedgerError: the ledger cannot be read.
@@ -66,10 +66,10 @@ class Segments:
         self._steps = steps
         self._note = note
         self._fields = list(engine.sockets(simulation.fflist.values()))
-        drawn = steps > 0 and config.segments.reassignment == "gibbs"
-        self._by: ByGibbs | ByRules = (
-            ByGibbs(simulation, config, self._fields) if drawn else ByRules(simulation, config, self._fields, note)
-        )
+        # Whatever is wrong with the checkpoint is said now, while nothing has been touched.
+        self._stored = read_stored(self._fields, simulation)
+        self._accepted = [] if self._stored.token is None else self._changes(self._stored, accept_changes)
+        self._by = reassigner(simulation, config, self._fields, steps, self._stored, note)
         self._booked = np.zeros(len(simulation.syslist))
         self._segment = 0
         self._token = ""
@@ -77,9 +77,6 @@ class Segments:
         self._checkpoints: list[Any] = []
         self._ledger: Ledger
         self._monitor: Monitor | None = None
-        # Whatever is wrong with the checkpoint is said now, while nothing has been touched.
-        self._stored = read_stored(self._fields, simulation)
-        self._accepted = [] if self._stored.token is None else self._changes(self._stored, accept_changes)
 
     @property
     def adaptive(self) -> bool:

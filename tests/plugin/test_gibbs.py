@@ -121,3 +121,25 @@ def test_the_kind_of_reassignment_does_not_change_in_the_middle(tmp_path: Path) 
         (case.folder / "moe.toml").write_text(other)
         with run(case, "out.chk_1", "--accept-changes") as parent:
             assert_one_error(wait_for(parent, 1), 'started with reassignment = "gibbs"')
+
+
+AUTO = GIBBS.replace('reassignment = "gibbs"\n', "")
+
+
+@pytest.mark.parametrize(
+    ("config", "ensemble", "drawn"),
+    [
+        (AUTO, "nvt", True),
+        pytest.param(AUTO, "nve", False, marks=pytest.mark.slow),
+        pytest.param(AUTO.replace("radius_out = 4.0", "radius_out = 2.9"), "nvt", False, marks=pytest.mark.slow),
+        pytest.param(CHANGING, "nvt", False, marks=pytest.mark.slow),
+    ],
+)
+def test_assignments_are_drawn_where_that_is_possible(tmp_path: Path, config: str, ensemble: str, drawn: bool) -> None:
+    case = Case.create(tmp_path, config)
+    output = run_to_end(case, write_input(case, steps=20, ensemble=ensemble))
+    assert ("assignments will be drawn" in output) == drawn
+    assert all(("expected" in line.named) == drawn for line in ledger(tmp_path))
+    # What a checkpoint was made with goes on, whatever would be chosen now.
+    run_to_end(case, "out.chk_1")
+    assert all(("expected" in line.named) == drawn for line in ledger(tmp_path))
