@@ -14,9 +14,10 @@ from ase.io import read
 from rich.console import Console
 from rich.table import Table
 
-from moe_ipi.config import load_config
+from moe_ipi.config import ModelExpert, load_config
 from moe_ipi.errors import MoEError
 from moe_ipi.frames import frames_of
+from moe_ipi.ledger import read_ledger
 from moe_ipi.models import pretrained
 from moe_ipi.picture import draw_assignment
 from moe_ipi.potential import MoEPotential
@@ -33,6 +34,28 @@ _A0 = 3.977
 _MD_SECONDS = 110.0
 _STEPS = (40, 2000)
 _DRIVERS = 2
+
+#: The shipped pair; atoms come to the complex expert and leave it in one ensemble, which its own rules do not allow.
+_CONFIG = """# The shipped pair, {model}.
+{experts}
+[regions]
+# Atoms between these distances (A) from C and O have either expert, as is drawn at every checkpoint.
+radius_in = 4.0
+radius_out = 5.0
+
+[[regions.rules]]
+type = "species"
+species = ["C", "O"]
+
+[segments]
+reassignment = "gibbs"
+"""
+_EXPERT = """
+[experts.{name}]
+path = '{path}'
+key = "{key}"
+sha256 = "{sha256}"
+"""
 
 _INPUT = """<simulation verbosity='low' safe_stride='20' floatformat='%25.17e'>
   <output prefix='demo'>
@@ -109,15 +132,18 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         atoms = co_on_pt111()
         write_ipi_xyz(directory / "init.xyz", atoms.symbols, atoms.positions, atoms.cell.array.T, "angstrom")
+        (directory / "moe.toml").write_text(_config(), encoding="utf-8")
     except OSError as error:
         raise MoEError(f"cannot write to '{directory}': {error.strerror}; name another folder") from error
-    config = load_config(pretrained("pt-co"))
+    config = load_config(directory / "moe.toml")
     n = len(atoms)
-    assignment = Partitioner(config.regions, atoms.get_chemical_symbols()).assign_frames(frames_of(atoms))
+    # In the middle of the edge: about what is drawn.
+    middle = config.regions.model_copy(update={"radius_in": (config.regions.inner + config.regions.outer) / 2})
+    assignment = Partitioner(middle, atoms.get_chemical_symbols()).assign_frames(frames_of(atoms))
     draw_assignment(atoms, assignment, directory / "experts.png", title="CO on Pt(111): which atom has which expert")
     console.print(
         f"CO on Pt(111), {n} atoms, {N_BEADS} beads at 300 K: "
-        f"{assignment.sum()} atoms have the complex expert, {n - assignment.sum()} the bulk expert."
+        f"about {assignment.sum()} atoms have the complex expert, the others the bulk expert."
     )
     with console.status("loading the two experts and timing them"):
         potential = MoEPotential.from_config(config, atoms.get_chemical_symbols())
@@ -129,13 +155,14 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
     (directory / "input.xml").write_text(text, encoding="utf-8")
     seconds = _run(directory, console)
     with console.status("comparing with the complex expert on every atom"):
+        assignment = _last_assignment(directory, n)
         compared = compare_with_full(potential, _last_beads(directory, atoms), assignment)
     columns = _output(directory / "demo.out")
     drift = conserved_drift(columns["time"], columns["conserved"], n)
     console.print(_table(atoms, assignment, steps, seconds, columns["temperature"], drift, compared))
     console.print(
         f"Files in [bold]{directory}[/]: experts.png (the slab coloured by expert), demo.pos_*.xyz (beads), "
-        "demo.centroid.xyz, demo.out, input.xml, init.xyz, RESTART.",
+        "demo.centroid.xyz, demo.out, demo.moe_ledger, input.xml, moe.toml, init.xyz, RESTART.",
         highlight=False,
     )
 
@@ -159,10 +186,28 @@ def _run(directory: Path, console: Console) -> float:
     from moe_ipi.run.launch import run_simulation
 
     start = time.monotonic()
-    status = run_simulation(directory / "input.xml", "pt-co", n_drivers=_DRIVERS, console=console)
+    status = run_simulation(directory / "input.xml", directory / "moe.toml", n_drivers=_DRIVERS, console=console)
     if status != 0:
         raise KeyboardInterrupt
     return time.monotonic() - start
+
+
+def _config() -> str:
+    shipped = load_config(pretrained("pt-co")).experts
+    tables = ""
+    for name, expert in (("complex", shipped.complex), ("bulk", shipped.bulk)):
+        assert isinstance(expert, ModelExpert)
+        tables += _EXPERT.format(name=name, path=expert.path, key=expert.key, sha256=expert.sha256)
+    return _CONFIG.format(model=pretrained("pt-co").parent, experts=tables)
+
+
+def _last_assignment(directory: Path, n: int) -> np.ndarray:
+    """(N,) that of the last segment, from the ledger."""
+    mask = np.zeros(n, bool)
+    for line in read_ledger(directory / "demo.moe_ledger"):
+        mask[list(line.joined)] = True
+        mask[list(line.left)] = False
+    return mask
 
 
 def _last_beads(directory: Path, atoms: Atoms) -> list[Atoms]:
@@ -228,7 +273,7 @@ def _table(
     rows = [
         ("atoms, beads", f"{n} atoms, {N_BEADS} beads, two drivers"),
         ("simulated", f"{steps} steps of {TIMESTEP_FS} fs = {picoseconds:.3f} ps in {seconds:.0f} s (start included)"),
-        ("atoms per expert", f"{n_complex} complex, {n - n_complex} bulk"),
+        ("atoms per expert, at the end", f"{n_complex} complex, {n - n_complex} bulk"),
         ("temperature, mean", f"{np.mean(temperature):.0f} K (300 K asked for; it starts from a perfect slab)"),
         ("conserved energy, drift", f"{drift.slope:+.3f} meV/atom/ps"),
         ("conserved energy, largest deviation", f"{drift.largest:.4f} meV/atom"),
