@@ -1,0 +1,73 @@
+"""Learning curves and the front of bulk experts, as the model card shows them.
+
+python picture.py curves/complex.csv curves/bulk.csv [--front curves/front.csv] --out curves/learning.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("curves", type=Path, nargs="+", help="written by curves.py")
+    parser.add_argument("--front", type=Path, help="written by front.py")
+    parser.add_argument("--chosen", default="bulk", help="the training in it that was chosen")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    figure, axes = pyplot.subplots(1, 2 if args.front else 1, figsize=(10 if args.front else 5.5, 3.8), squeeze=False)
+    left = axes[0, 0]
+    for number, path in enumerate(args.curves):
+        rows = read(path)
+        for style, column, what in (
+            ("-", "co_force", "Pt+CO"),
+            ("--", "pt_force", "Pt"),
+            (":", "train_force", "training"),
+        ):
+            points = [(int(row["steps"]), float(row[column])) for row in rows if row.get(column)]
+            left.plot(*zip(*points, strict=True), style, color=f"C{number}", label=f"{path.stem}: {what}")
+    left.set(xlabel="steps of the optimiser", ylabel="RMSE of forces (meV/Å)", yscale="log", title="learning curves")
+    left.set_yticks([100, 150, 200, 300, 400], ["100", "150", "200", "300", "400"])
+    left.minorticks_off()
+    left.legend(fontsize=7)
+    if args.front:
+        right = axes[0, 1]
+        for row in read(args.front):
+            if not row["training"].startswith("bulk"):
+                continue
+            cost = float(row["us_per_atom"])
+            chosen = row["training"] == args.chosen
+            for column, marker in (("surfaces", "s"), ("crystals", "o")):
+                fill = "C1" if chosen else "none"
+                right.plot(cost, float(row[column]), marker, markeredgecolor="C1", markerfacecolor=fill)
+            right.annotate(
+                row["training"].removeprefix("bulk-") if not chosen else "chosen",
+                (cost, float(row["surfaces"])),
+                xytext=(4, 4),
+                textcoords="offset points",
+                fontsize=7,
+            )
+        right.set(
+            xlabel="time per atom (µs, compiled, one thread)",
+            ylabel="RMSE of forces (meV/Å)",
+            xscale="log",
+            title="bulk experts: surfaces □, crystals ○\n(cutoff-layers-degree-features)",
+        )
+    figure.tight_layout()
+    figure.savefig(args.out, dpi=130)
+
+
+if __name__ == "__main__":
+    main()
