@@ -40,8 +40,8 @@ _CONFIG = """# The shipped pair, {model}.
 {experts}
 [regions]
 # Atoms between these distances (A) from C and O have either expert, as is drawn at every checkpoint.
-radius_in = 4.0
-radius_out = 5.0
+radius_in = 4.5
+radius_out = 5.5
 
 [[regions.rules]]
 type = "species"

@@ -17,15 +17,19 @@ import numpy as np
 
 from tests.ensemble.runs import BINS, Samples, calibration, mean, reference_samples, run_samples, variation
 
-#: Name in the table, kind, beads, steps of a segment.
+#: Name in the table, kind, beads, steps of a segment, seed.
 RUNS = (
-    ("gibbs, 5 steps", "gibbs", 1, 5),
-    ("gibbs, 50 steps", "gibbs", 1, 50),
-    ("rules, 5 steps", "rules", 1, 5),
-    ("rules, 50 steps", "rules", 1, 50),
-    ("gibbs, 4 beads, 10 steps", "gibbs", 4, 10),
-    ("rules, 4 beads, 10 steps", "rules", 4, 10),
+    ("gibbs, 5 steps", "gibbs", 1, 5, 100),
+    ("gibbs, 50 steps", "gibbs", 1, 50, 101),
+    ("gibbs, 50 steps, again", "gibbs", 1, 50, 301),
+    ("gibbs, 50 steps, again", "gibbs", 1, 50, 302),
+    ("rules, 5 steps", "rules", 1, 5, 102),
+    ("rules, 50 steps", "rules", 1, 50, 103),
+    ("gibbs, 4 beads, 10 steps", "gibbs", 4, 10, 104),
+    ("rules, 4 beads, 10 steps", "rules", 4, 10, 105),
 )
+#: Those of the picture, with their colours.
+SHOWN = {0: "C0", 1: "C1", 4: "C3", 5: "C4"}
 #: How many times longer the reference runs than each run.
 LONGER = 6
 
@@ -41,10 +45,10 @@ def _reference(folder: Path, beads: int, steps: int) -> Samples:
 
 
 def _run(folder: Path, number: int, steps: int) -> Samples:
-    _, kind, beads, segment = RUNS[number]
-    path = folder / f"run-{kind}-{beads}-{segment}.npz"
+    _, kind, beads, segment, seed = RUNS[number]
+    path = folder / f"run-{kind}-{beads}-{segment}-{seed}.npz"
     if not path.is_file():
-        run_samples(folder / path.stem, kind, beads=beads, segment=segment, steps=steps, seed=100 + number).save(path)
+        run_samples(folder / path.stem, kind, beads=beads, segment=segment, steps=steps, seed=seed).save(path)
     return Samples.load(path)
 
 
@@ -63,7 +67,7 @@ def table(folder: Path, steps: int) -> str:
         "| booked a reassignment, meV | z | variance of z |",
         "|---" * 8 + "|",
     ]
-    for number, (name, kind, beads, _) in enumerate(RUNS):
+    for number, (name, kind, beads, _, _) in enumerate(RUNS):
         reference, run = _reference(folder, beads, steps), _run(folder, number, steps)
         (e, de), (e0, de0) = mean(run.potential), mean(reference.potential)
         (n, dn), (n0, dn0) = mean(run.number), mean(reference.number)
@@ -78,27 +82,37 @@ def table(folder: Path, steps: int) -> str:
 
 
 def draw(folder: Path, steps: int, path: Path) -> None:
-    """Distances and energy booked in the course of time."""
+    """Distances of the runs with one bead; number of complex atoms and potential of all against their reference."""
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    centers = (BINS[1:] + BINS[:-1]) / 2
-    width = BINS[1] - BINS[0]
-    reference = _reference(folder, 1, steps)
-    left.fill_between(centers, reference.histogram() / width, color="0.85", label="reference (E_eff)")
-    for number, (name, _, beads, _) in enumerate(RUNS):
-        if beads > 1:
-            continue
-        run = _run(folder, number, steps)
-        style = {"color": ("C0", "C1", "C3", "C4")[number], "linewidth": 1.2, "label": name}
-        left.plot(centers, run.histogram() / width, **style)
-        time = np.linspace(0, 0.5e-3 * steps, len(run.jumps))
-        right.plot(time, np.cumsum(run.jumps), **style)
-    left.set(xlabel="distance C-Pt (Å)", ylabel="density (1/Å)", title="where the atoms are")
-    right.set(xlabel="time (ps)", ylabel="energy booked so far (eV)", title="what reassignments pump in")
-    right.axhline(0, color="0.6", linewidth=0.8)
-    left.legend(fontsize=8)
+    figure, axes = pyplot.subplots(
+        1, 3, figsize=(12, 3.6), layout="constrained", gridspec_kw={"width_ratios": [2, 1, 1]}
+    )
+    centers, width = (BINS[1:] + BINS[:-1]) / 2, BINS[1] - BINS[0]
+    axes[0].fill_between(
+        centers, _reference(folder, 1, steps).histogram() / width, color="0.85", label="independent run on E_eff"
+    )
+    for number, color in SHOWN.items():
+        density = _run(folder, number, steps).histogram() / width
+        axes[0].plot(centers, density, color=color, linewidth=1.2, label=f"{RUNS[number][0]} a segment")
+    axes[0].set(xlabel="distance C-Pt (Å)", ylabel="density (1/Å)")
+    axes[0].legend(fontsize=8)
+    for axis, quantity, scale in ((axes[1], "number", 1.0), (axes[2], "potential", 1000.0)):
+        for number, (_, kind, beads, _, _) in enumerate(RUNS):
+            found, expected = (
+                mean(getattr(each, quantity))
+                for each in (_run(folder, number, steps), _reference(folder, beads, steps))
+            )
+            error = scale * np.hypot(found[1], expected[1])
+            color = "C0" if kind == "gibbs" else "C3"
+            axis.errorbar(scale * (found[0] - expected[0]), -number, xerr=error, fmt="o", color=color, capsize=3)
+        axis.axvline(0, color="0.6", linewidth=0.8)
+    names = [name for name, *_ in RUNS]
+    axes[1].set_yticks(-np.arange(len(RUNS)), names)
+    axes[2].set_yticks(-np.arange(len(RUNS)), [])
+    axes[1].set(xlabel="complex atoms - reference")
+    axes[2].set(xlabel="potential - reference (meV)")
     figure.savefig(path, dpi=130)
 
 
@@ -112,7 +126,7 @@ def main() -> None:
     args.folder.mkdir(exist_ok=True, parents=True)
     # One thread each: the systems are tiny.
     os.environ["OMP_NUM_THREADS"] = "1"
-    jobs = [(args.folder, number, args.steps) for number in (0, -1, 2, 1, 3, 4, -4, 5)]
+    jobs = [(args.folder, number, args.steps) for number in (-1, -4, *range(len(RUNS)))]
     with Pool(args.workers) as pool:
         pool.map(_job, jobs, chunksize=1)
     print(table(args.folder, args.steps))
