@@ -25,8 +25,9 @@ from rich.progress import track
 from vesin import NeighborList
 
 from moe_ipi import MoEPotential
-from moe_ipi.config import Config
+from moe_ipi.config import ModelExpert
 from moe_ipi.experts.environments import Environments, evaluate_in_chunks
+from moe_ipi.experts.loading import load_expert
 from moe_ipi.threads import set_threads
 
 LATTICE_PARAMETER = 3.977
@@ -35,11 +36,10 @@ CHUNKS = (1000, 2000, 4000, 8000, 16000, 100_000)
 REPEATS = 5
 
 
-def potential_of(run: Path, compile: bool) -> MoEPotential:
-    """The expert of a training, twice."""
-    path = str((run / "best.ckpt").resolve())
-    config = {"experts": {name: {"path": path} for name in ("complex", "bulk")}, "regions": {"radius": 0.0}}
-    return MoEPotential.from_config(Config.model_validate(config), ["Pt"], compile=compile)
+def potential_of(run: Path) -> MoEPotential:
+    """The compiled expert of a training, twice."""
+    expert = load_expert(ModelExpert(path=(run / "best.ckpt").resolve()), name="bulk", compile=True)
+    return MoEPotential(expert, expert, ["Pt"])
 
 
 def errors(potential: MoEPotential, frames: list[Atoms]) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def main() -> None:
     args = parser.parse_args()
     frames = read(args.labels, index=":")
     runs = [*args.runs, *([args.complex] if args.complex else [])]
-    potentials = [potential_of(run, compile=True) for run in track(runs, "compiling", transient=True)]
+    potentials = [potential_of(run) for run in track(runs, "compiling", transient=True)]
     set_threads(1)
     prices = costs(potentials)
     rows = []
