@@ -21,7 +21,7 @@ from scipy.special import expit
 
 from moe_ipi.config import Config
 from moe_ipi.elements import element_symbols
-from moe_ipi.errors import ConfigError, StructureError
+from moe_ipi.errors import ConfigError
 from moe_ipi.inband import token as tokens
 from moe_ipi.inband.parameters import HAMILTONIAN, PROBE, TOKEN
 from moe_ipi.inband.token import Token
@@ -34,7 +34,8 @@ from moe_ipi.units import HARTREE
 
 #: Name of the force field of the bias.
 FIELD = "moe_bias"
-_STATE = {"reassignment": "gibbs"}
+#: What a checkpoint remembers besides the assignment: of which kind it is.
+STATE = {"reassignment": "gibbs"}
 
 
 class ByGibbs:
@@ -113,19 +114,10 @@ class ByGibbs:
 
     def state(self) -> dict[str, Any]:
         """Nothing is remembered besides the assignment; this tells of which kind it is."""
-        return dict(_STATE)
+        return dict(STATE)
 
     def restore(self, assignment: BoolArray, state: Mapping[str, Any] | None) -> None:
-        """Continue from a checkpoint.
-
-        Raises:
-            StructureError: it is of a run with other reassignments.
-        """
-        if state is not None and dict(state) != _STATE:
-            raise StructureError(
-                'this run was started with reassignment = "rules", whose ensemble is another one: continue it with '
-                "that, or start anew from its last positions"
-            )
+        """Continue from a checkpoint; nothing but the assignment is remembered."""
         self._assignment = np.array(assignment, bool)
 
     def _differences(self, shell: np.ndarray) -> FloatArray:

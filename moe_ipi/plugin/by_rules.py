@@ -12,7 +12,6 @@ from ipi.engine.simulation import Simulation
 
 from moe_ipi.config import Config
 from moe_ipi.elements import element_symbols
-from moe_ipi.errors import StructureError
 from moe_ipi.inband.parameters import HAMILTONIAN, PROBE
 from moe_ipi.plugin import engine
 from moe_ipi.regions.partitioner import Partitioner
@@ -91,14 +90,8 @@ class ByRules:
         """Continue from a checkpoint.
 
         Raises:
-            StructureError: the state does not fit, or is of a run with other reassignments.
+            StructureError: the state does not fit.
         """
-        if state is not None and state.get("reassignment") == "gibbs":
-            raise StructureError(
-                'this run was started with reassignment = "gibbs", and its checkpoint has the bias of the assignment: '
-                "continue it with that and with segments, or with plain i-pi (assignment and bias stay), or start anew "
-                "from its last positions"
-            )
         self._tracker.restore(assignment, state)
 
     def _probe(self) -> FloatArray:

@@ -9,13 +9,21 @@ from ipi.engine.simulation import Simulation
 
 from moe_ipi.config import Config
 from moe_ipi.errors import ConfigError
-from moe_ipi.plugin.by_gibbs import ByGibbs, check_run
+from moe_ipi.plugin.by_gibbs import STATE, ByGibbs, check_run
 from moe_ipi.plugin.by_rules import ByRules
-from moe_ipi.plugin.continuity import Stored
+from moe_ipi.plugin.continuity import ChangedError, Stored
 from moe_ipi.regions.smooth import check_smooth
 
 #: A; with a narrower edge the bias is stiff: only on purpose.
 _WIDTH = 0.5
+#: What a user is told whose run was, or was not, started with drawn assignments, and now would go on otherwise.
+_OTHERWISE = {
+    True: 'this run was started with reassignment = "gibbs", and its checkpoint has the bias of the assignment: '
+    "continue it with that and with segments, or with plain i-pi (assignment and bias stay), or start anew from its "
+    "last positions",
+    False: 'this run was started with reassignment = "rules", whose ensemble is another one: continue it with that, or '
+    "start anew from its last positions",
+}
 
 
 def reassigner(
@@ -41,9 +49,17 @@ def reassigner(
 
     Raises:
         ConfigError: regions or run do not allow what the config asks for.
+        ChangedError: the checkpoint was made with the other kind.
     """
     wanted = config.segments.reassignment
-    drawn = steps > 0 and (wanted == "gibbs" or (wanted == "auto" and _suits(simulation, config, stored)))
+    was_drawn = None if stored.memory is None else dict(stored.memory.tracker) == STATE
+    if wanted == "auto":
+        wanted_drawn = _suits(simulation, config) if stored.token is None else was_drawn is True
+    else:
+        wanted_drawn = wanted == "gibbs"
+    drawn = steps > 0 and wanted_drawn
+    if was_drawn is not None and was_drawn != drawn:
+        raise ChangedError(_OTHERWISE[was_drawn])
     if not drawn:
         return ByRules(simulation, config, fields, note)
     if wanted == "auto" and stored.token is None:
@@ -51,9 +67,7 @@ def reassigner(
     return ByGibbs(simulation, config, fields)
 
 
-def _suits(simulation: Simulation, config: Config, stored: Stored) -> bool:
-    if stored.token is not None:
-        return stored.memory is not None and stored.memory.tracker.get("reassignment") == "gibbs"
+def _suits(simulation: Simulation, config: Config) -> bool:
     try:
         check_smooth(config.regions)
         check_run(simulation)
