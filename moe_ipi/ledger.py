@@ -1,14 +1,16 @@
-"""The ledger of a run, read and summed up: how often the assignment changed, and what energy that brought in."""
+"""The lines of the ledger of a run: written, read, and summed up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from moe_ipi.errors import MoEError
+from moe_ipi.typing import FloatArray
 
 #: Parts of a run whose means are taken for independent; an error of their mean needs some.
 _BLOCKS = 20
@@ -39,10 +41,19 @@ class Line:
     segment: int
     n_complex: int
     token: str
-    jumps: tuple[float, ...]
-    joined: tuple[int, ...]
-    left: tuple[int, ...]
-    named: dict[str, str]
+    jumps: list[float]
+    joined: frozenset[int]
+    left: frozenset[int]
+    named: dict[str, str] = field(default_factory=dict)
+
+    def text(self, time: datetime) -> str:
+        """The line as it stands in the file, without its end; ``time`` is when the assignment was made."""
+        jumps = " ".join(f"{jump:17.10e}" for jump in self.jumps)
+        named = "".join(f" {name}={value}" for name, value in self.named.items())
+        return (
+            f"{self.step:10d} {self.segment:8d} {self.n_complex:8d}  {self.token}  {time:%Y-%m-%dT%H:%M:%S} {jumps}  "
+            f"in={_listed(self.joined)} out={_listed(self.left)}{named}"
+        )
 
 
 def read_ledger(path: str | Path) -> list[Line]:
@@ -61,16 +72,26 @@ def read_ledger(path: str | Path) -> list[Line]:
             try:
                 lines.append(_line(line))
             except (ValueError, KeyError) as error:
-                raise LedgerError(f"'{path}' was not written by moe-ipi: {line[:60]!r}") from error
+                raise LedgerError(f"'{path}' was not written by moe-ipi: move it away ({line[:60]!r})") from error
     return lines
 
 
 def _line(text: str) -> Line:
     step, segment, n_complex, token, _, *words = text.split()
     named = dict(word.split("=", 1) for word in words if "=" in word)
-    joined, left = (tuple(int(k) for k in named.pop(part).split(",") if k != "-") for part in ("in", "out"))
-    jumps = tuple(float(word) for word in words if "=" not in word)
+    joined, left = (frozenset(int(k) for k in named.pop(part).split(",") if k != "-") for part in ("in", "out"))
+    jumps = [float(word) for word in words if "=" not in word]
     return Line(int(step), int(segment), int(n_complex), token, jumps, joined, left, named)
+
+
+def _listed(atoms: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(atoms))) or "-"
+
+
+def mean_and_error(values: FloatArray, blocks: int = _BLOCKS) -> tuple[float, float]:
+    """Mean of values (S,) in the order of time, and its standard error if so many parts of them are independent."""
+    means = [block.mean() for block in np.array_split(values, blocks)]
+    return float(np.mean(means)), float(np.std(means, ddof=1) / np.sqrt(blocks))
 
 
 def summary(lines: Sequence[Line]) -> list[str]:
@@ -90,8 +111,7 @@ def summary(lines: Sequence[Line]) -> list[str]:
     text = f"the assignment changed {len(changes)} times ({atoms} atoms); booked {jumps.mean():+.3g}"
     if len(changes) < 2 * _BLOCKS:
         return [f"{text} meV a change, {jumps.sum() / 1000.0:+.3g} eV in all (too few changes for an error)"]
-    means = [block.mean() for block in np.array_split(jumps, _BLOCKS)]
-    error = float(np.std(means, ddof=1) / np.sqrt(_BLOCKS))
+    _, error = mean_and_error(jumps)
     told = [f"{text} +- {error:.2g} meV a change, {jumps.sum() / 1000.0:+.3g} eV in all"]
     if abs(jumps.mean()) > _SURE * error:
         times = f"the mean is {abs(jumps.mean()) / error:.1f} times its error: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +10,29 @@ import pytest
 
 from moe_ipi import read_ledger
 from moe_ipi.ledger import LedgerError, Line, summary
-from moe_ipi.plugin.ledger import Entry
 
 
 def lines(jumps: list[list[float]], **named: str) -> list[Line]:
     """A beginning, and one change of one atom for each."""
-    start = Line(0, 0, 5, "x", (0.0,), (0, 1, 2, 3, 4), (), named)
-    return [start] + [Line(10 * k, k, 5, "x", tuple(jump), (k,), (), named) for k, jump in enumerate(jumps, 1)]
+    start = Line(0, 0, 5, "x", [0.0], frozenset(range(5)), frozenset(), named)
+    return [start] + [
+        Line(10 * k, k, 5, "x", jump, frozenset({k}), frozenset(), named) for k, jump in enumerate(jumps, 1)
+    ]
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    entry = Entry(30, 3, 2, "ab12", [0.25, -1e-9], np.array([4, 7]), np.array([], int), "dB=1.0e-01 p=4:0.5,7:0.25")
+    written = Line(
+        30, 3, 2, "ab12", [0.25, -1e-9], frozenset({7, 4}), frozenset(), {"dB": "1.0e-01", "p": "4:0.5,7:0.25"}
+    )
+    text = written.text(datetime(2026, 11, 28, 6, 30))
+    assert text == (
+        "        30        3        2  ab12  2026-11-28T06:30:00  2.5000000000e-01 -1.0000000000e-09  "
+        "in=4,7 out=- dB=1.0e-01 p=4:0.5,7:0.25"
+    )
     path = tmp_path / "out.moe_ledger"
-    path.write_text(f"# header\n{entry.line()}\n# step 30: a remark\n{entry.line()[:40]}")
+    path.write_text(f"# header\n{text}\n# step 30: a remark\n{text[:40]}")
     (line,) = read_ledger(path)
-    assert line == Line(30, 3, 2, "ab12", (0.25, -1e-9), (4, 7), (), {"dB": "1.0e-01", "p": "4:0.5,7:0.25"})
+    assert line == written
     path.write_text("step potential\n1 2\n")
     with pytest.raises(LedgerError, match="was not written by moe-ipi"):
         read_ledger(path)
@@ -54,7 +63,7 @@ def test_a_pump_is_told_by_the_kind_of_run() -> None:
 
 def test_short_runs_and_fixed_regions_claim_nothing() -> None:
     assert summary([]) == summary(lines([])) == []
-    quiet = [Line(10 * k, k, 5, "x", (0.0,), (), (), {}) for k in range(4)]
+    quiet = [Line(10 * k, k, 5, "x", [0.0], frozenset(), frozenset()) for k in range(4)]
     assert summary(quiet) == ["the assignment was made 3 times and never changed"]
     (text,) = summary(lines([[0.5, 0.7]] * 3))
     assert "booked +600 meV a change, +1.8 eV in all (too few changes for an error)" in text

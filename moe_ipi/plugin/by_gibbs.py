@@ -60,7 +60,7 @@ class ByGibbs:
         self._kT = float(simulation.syslist[0].ensemble.temp)
         self._assignment: BoolArray | None = None
         self._reached = False
-        self._remarks = ""
+        self._remarks: dict[str, str] = {}
         everyone = tokens.encode(Token(0, np.ones(len(species), bool)))
         setup = bias_pes.encode_setup(config.regions, tuple(species), self._kT)
         self._bias = engine.add_bias(simulation, FIELD, bias_pes.__file__, {"moe_bias": setup, TOKEN: everyone})
@@ -71,7 +71,7 @@ class ByGibbs:
         return None if self._assignment is None else self._assignment.copy()
 
     @property
-    def remarks(self) -> str:
+    def remarks(self) -> dict[str, str]:
         """What the ledger says of the last update besides its usual columns."""
         return self._remarks
 
@@ -152,13 +152,13 @@ class ByGibbs:
         return shares
 
 
-def _remarks(shell: np.ndarray, p: FloatArray, new: BoolArray, old: BoolArray | None, sure: int) -> str:
+def _remarks(shell: np.ndarray, p: FloatArray, new: BoolArray, old: BoolArray | None, sure: int) -> dict[str, str]:
     """Expected number of complex atoms and its variance, and the probability of each atom that has changed."""
-    text = f"expected={sure + p.sum():.6f} variance={(p * (1 - p)).sum():.6f}"
-    if old is None:
-        return text
-    changed = [(int(atom), float(q)) for atom, q in zip(shell, p, strict=True) if new[atom] != old[atom]]
-    return f"{text} p={','.join(f'{atom}:{q:.4f}' for atom, q in changed) or '-'}"
+    remarks = {"expected": f"{sure + p.sum():.6f}", "variance": f"{(p * (1 - p)).sum():.6f}"}
+    if old is not None:
+        changed = [f"{atom}:{q:.4f}" for atom, q in zip(shell, p, strict=True) if new[atom] != old[atom]]
+        remarks["p"] = ",".join(changed) or "-"
+    return remarks
 
 
 def check_run(simulation: Simulation) -> None:

@@ -48,9 +48,9 @@ class ByRules:
         return self._tracker.assignment
 
     @property
-    def remarks(self) -> str:
+    def remarks(self) -> dict[str, str]:
         """What the ledger says of the last update besides its usual columns."""
-        return ""
+        return {}
 
     def sample(self, step: int) -> None:
         """To be called after every step, with the number of steps done."""

@@ -5,15 +5,12 @@ The lines tell the whole history: which atoms each expert had, and by how much t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from ipi.utils.io import open_backup
 
-from moe_ipi.ledger import LedgerError
-from moe_ipi.typing import IntArray
+from moe_ipi.ledger import LedgerError, Line, read_ledger
 
 _HEADER = """\
 # moe-ipi ledger of the assignment; atoms are counted from 0
@@ -29,40 +26,6 @@ _HEADER = """\
 # expected, variance   of the number of complex atoms, given the positions
 # p         the probability, of each atom that has changed, to be complex
 """
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line.
-
-    Attributes:
-        step: number of steps that were done.
-        segment: the segment that begins.
-        n_complex: complex atoms in it.
-        token: checksum of its token.
-        jumps: eV, one for each system.
-        joined: atoms that became complex.
-        left: atoms that became bulk.
-        remarks: further words of the form ``name=value``.
-    """
-
-    step: int
-    segment: int
-    n_complex: int
-    token: str
-    jumps: Sequence[float]
-    joined: IntArray
-    left: IntArray
-    remarks: str = ""
-
-    def line(self) -> str:
-        """The entry as it stands in the file, without the end of the line."""
-        time = datetime.now().strftime("%Y-%m-%dT%H:%M:%S")
-        jumps = " ".join(f"{jump:17.10e}" for jump in self.jumps)
-        return (
-            f"{self.step:10d} {self.segment:8d} {self.n_complex:8d}  {self.token}  {time} {jumps}  "
-            f"in={_listed(self.joined)} out={_listed(self.left)} {self.remarks}".rstrip()
-        )
 
 
 class Record:
@@ -111,9 +74,9 @@ class Ledger(Record):
         """Add a line for people: what was changed on purpose, and when."""
         self.write(f"# step {step}: {text}")
 
-    def enter(self, entry: Entry) -> None:
-        """Add an entry."""
-        self.write(entry.line())
+    def enter(self, line: Line) -> None:
+        """Add a line: the assignment was made."""
+        self.write(line.text(datetime.now()))
 
 
 def ledger_path(prefix: str) -> Path:
@@ -128,16 +91,8 @@ def last_assignment(prefix: str, step: int) -> tuple[int, str] | None:
         LedgerError: the file cannot be read, or is no ledger.
     """
     path = ledger_path(prefix)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    except OSError as error:
-        raise LedgerError(f"cannot read '{path}': {error.strerror or error}") from error
-    known = [line.split() for line in lines if not line.startswith("#") and _step(line, path) <= step]
-    return (int(known[-1][1]), known[-1][3]) if known else None
-
-
-def _listed(atoms: IntArray) -> str:
-    return ",".join(map(str, atoms)) or "-"
+    known = [line for line in read_ledger(path) if line.step <= step] if path.is_file() else []
+    return (known[-1].segment, known[-1].token) if known else None
 
 
 def _step(line: str, path: Path) -> int:

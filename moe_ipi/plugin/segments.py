@@ -23,11 +23,12 @@ from moe_ipi.inband.identity import identity_of
 from moe_ipi.inband.memory import Memory
 from moe_ipi.inband.parameters import IDENTITY, MEMORY, TOKEN
 from moe_ipi.inband.token import Token
+from moe_ipi.ledger import Line
 from moe_ipi.plugin import engine
 from moe_ipi.plugin.checkpoints import write_safely
 from moe_ipi.plugin.continuity import Stored, changes_since, read_stored
 from moe_ipi.plugin.health import check_finite
-from moe_ipi.plugin.ledger import Entry, Ledger, last_assignment
+from moe_ipi.plugin.ledger import Ledger, last_assignment
 from moe_ipi.plugin.monitor import Monitor
 from moe_ipi.plugin.reassignment import reassigner
 from moe_ipi.typing import BoolArray, FloatArray
@@ -221,17 +222,17 @@ class Segments:
         new, remarks = self._assignment, self._by.remarks
         nbeads = [system.beads.nbeads for system in self._simulation.syslist]
         if remarks:
-            remarks = f"dB={bias / nbeads[0] * HARTREE:.10e} {remarks}"
+            remarks = {"dB": f"{bias / nbeads[0] * HARTREE:.10e}", **remarks}
         self._ledger.enter(
-            Entry(
+            Line(
                 step=step,
                 segment=self._segment,
                 n_complex=self.n_complex,
                 token=tokens.checksum(self._token),
-                jumps=jumps / nbeads * HARTREE,
-                joined=np.flatnonzero(new & ~old),
-                left=np.flatnonzero(old & ~new),
-                remarks=remarks,
+                jumps=(jumps / nbeads * HARTREE).tolist(),
+                joined=frozenset(np.flatnonzero(new & ~old).tolist()),
+                left=frozenset(np.flatnonzero(old & ~new).tolist()),
+                named=remarks,
             )
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from moe_ipi.ledger import Line, read_ledger
 from moe_ipi.units import BOHR, HARTREE_PER_BOHR
 from tests.helpers import inputs
 from tests.helpers.case import Case
@@ -39,32 +39,9 @@ def write_input(
     )
 
 
-@dataclass
-class Line:
-    """A line of the ledger."""
-
-    step: int
-    segment: int
-    n_complex: int
-    token: str
-    jumps: list[float]
-    joined: set[int]
-    left: set[int]
-    named: dict[str, str]
-
-
 def ledger(folder: Path, prefix: str = "out") -> list[Line]:
     """The lines of the ledger."""
-    lines = []
-    for text in (folder / f"{prefix}.moe_ledger").read_text().splitlines():
-        if text.startswith("#"):
-            continue
-        step, segment, n_complex, token, _, *more = text.split()
-        jumps = [float(word) for word in more if "=" not in word]
-        named = dict(word.split("=") for word in more if "=" in word)
-        atoms = [{int(atom) for atom in named.pop(part).split(",") if atom != "-"} for part in ("in", "out")]
-        lines.append(Line(int(step), int(segment), int(n_complex), token, jumps, *atoms, named))
-    return lines
+    return read_ledger(folder / f"{prefix}.moe_ledger")
 
 
 def properties(folder: Path) -> np.ndarray:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from moe_ipi.ledger import Line
 from moe_ipi.units import BOHR
-from tests.helpers.adaptive import Line, ledger
+from tests.helpers.adaptive import ledger
 from tests.helpers.case import Case
 
 #: Relative difference at which an energy is wrong.
