@@ -15,7 +15,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from tests.ensemble.runs import BINS, Samples, calibration, mean, reference_samples, run_samples, variation
+from moe_ipi.ledger import mean_and_error
+from tests.ensemble.runs import BINS, Samples, calibration, reference_samples, run_samples, variation
 
 #: Name in the table, kind, beads, steps of a segment, seed.
 RUNS = (
@@ -69,9 +70,9 @@ def table(folder: Path, steps: int) -> str:
     ]
     for number, (name, kind, beads, _, _) in enumerate(RUNS):
         reference, run = _reference(folder, beads, steps), _run(folder, number, steps)
-        (e, de), (e0, de0) = mean(run.potential), mean(reference.potential)
-        (n, dn), (n0, dn0) = mean(run.number), mean(reference.number)
-        jump, error = mean(run.jumps)
+        (e, de), (e0, de0) = mean_and_error(run.potential), mean_and_error(reference.potential)
+        (n, dn), (n0, dn0) = mean_and_error(run.number), mean_and_error(reference.number)
+        jump, error = mean_and_error(run.jumps)
         scores = "| - | - |" if kind == "rules" else "| {:+.2f} | {:.3f} |".format(*calibration(run))
         lines.append(
             f"| {name} | {1e3 * (e - e0):+.1f} +- {1e3 * np.hypot(de, de0):.1f} | {n:.3f} +- {dn:.3f} "
@@ -101,7 +102,7 @@ def draw(folder: Path, steps: int, path: Path) -> None:
     for axis, quantity, scale in ((axes[1], "number", 1.0), (axes[2], "potential", 1000.0)):
         for number, (_, kind, beads, _, _) in enumerate(RUNS):
             found, expected = (
-                mean(getattr(each, quantity))
+                mean_and_error(getattr(each, quantity))
                 for each in (_run(folder, number, steps), _reference(folder, beads, steps))
             )
             error = scale * np.hypot(found[1], expected[1])

@@ -64,12 +64,6 @@ class Samples:
             return cls(**{field.name: file[field.name] for field in fields(cls)})
 
 
-def mean(values: FloatArray) -> tuple[float, float]:
-    """Of something sampled (S,) in the order of time, and its standard error from blocks."""
-    means = [block.mean() for block in np.array_split(values, BLOCKS)]
-    return float(np.mean(means)), float(np.std(means, ddof=1) / np.sqrt(BLOCKS))
-
-
 def calibration(samples: Samples) -> tuple[float, float]:
     """Of the numbers that were drawn against their expectations: sum / sqrt(variances), and the variance of each.
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moe_ipi.ledger import mean_and_error
 from tests.ensemble.reference import Reference, Sampler
 from tests.ensemble.runs import (
     TIMESTEP,
     Samples,
     calibration,
-    mean,
     model,
     reference_samples,
     run_samples,
@@ -58,16 +58,16 @@ def test_averages_are_those_of_the_ensemble(tmp_path: Path, beads: int, segment:
     reference = reference_samples(beads, 100_000, seed=1)
     run = run_samples(tmp_path / "run", "gibbs", beads=beads, segment=segment, steps=20_000, seed=7)
     for name in ("potential", "number"):
-        (found, error), (expected, other) = (mean(getattr(each, name)) for each in (run, reference))
+        (found, error), (expected, other) = (mean_and_error(getattr(each, name)) for each in (run, reference))
         print(f"{name}: {found:.4f} +- {error:.4f}, reference {expected:.4f} +- {other:.4f}")
         assert abs(found - expected) < 3.5 * np.hypot(error, other)
     distance, noise = variation(run, reference)
     print(f"distances: total variation {distance:.4f}, noise {noise:.4f}")
     assert distance < 2 * noise
     score, spread = calibration(run)
-    print(f"calibration: {score:+.2f}, variance {spread:.3f}; booked {mean(run.jumps)} eV")
+    print(f"calibration: {score:+.2f}, variance {spread:.3f}; booked {mean_and_error(run.jumps)} eV")
     assert abs(score) < 4 and 0.8 < spread < 1.2
-    jump, error = mean(run.jumps)
+    jump, error = mean_and_error(run.jumps)
     assert abs(jump) < 4 * error
 
 

@@ -124,8 +124,7 @@ class Case:
         extras = [self.bead_file("moe", b, beads).read_text().splitlines() for b in range(beads)]
         assert len(properties) == steps + 1
         for k, row in enumerate(properties):
-            volume, (xx, yy, zz, xy, xz, yz) = row[7 + beads], row[8 + beads :]
-            cell = np.array([[xx, 0, 0], [xy, yy, 0], [xz, yz, zz]])
+            volume, cell = row[7 + beads], cell_of(row[8 + beads :])
             direct = potential.evaluate(positions[k], np.repeat(cell[None], beads, axis=0), assignment)
             np.testing.assert_allclose(row[1 : 1 + beads], direct.energies, rtol=rtol)
             np.testing.assert_allclose(forces[k], direct.forces, rtol=0, atol=rtol * abs(direct.forces).max())
@@ -145,6 +144,12 @@ class Case:
         stress = -direct.virials[0] / last.get_volume()  # direct equals what i-PI wrote, see above
         np.testing.assert_allclose(last.get_stress(voigt=False), stress, rtol=0, atol=rtol * abs(stress).max())
         assert np.ptp(positions, axis=0).max() > 1e-4  # it moved, so that later steps test something
+
+
+def cell_of(numbers: np.ndarray) -> np.ndarray:
+    """(3, 3) rows are lattice vectors, from the six numbers of i-PI's ``cell_h``."""
+    xx, yy, zz, xy, xz, yz = numbers
+    return np.array([[xx, 0, 0], [xy, yy, 0], [xz, yz, zz]])
 
 
 def read_binary(path: Path, natoms: int, frames: int) -> np.ndarray:

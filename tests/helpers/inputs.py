@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from moe_ipi.typing import FloatArray
+
 #: Positions, momenta and forces of every bead with all digits.
 TRAJECTORIES = {"pos": "positions", "mom": "momenta", "for": "forces"}
 
@@ -13,6 +17,18 @@ def ffsocket(name: str, address: str, mode: str = "unix", *, port: int = 0, opti
     where = f"<address>{'127.0.0.1' if mode == 'inet' else address}</address>"
     where += f"<port>{port}</port>" if mode == "inet" else ""
     return f"<ffsocket name='{name}' mode='{mode}' pbc='False'>{where}<latency>1e-4</latency>{options}</ffsocket>"
+
+
+def spring(name: str, positions: FloatArray, atom: int, stiffness: float) -> str:
+    """``<ffdebye>`` that holds one atom to where it is: positions (N, 3) in bohr, stiffness in hartree/bohr^2."""
+    count = positions.size
+    hessian = np.zeros((count, count))
+    held = range(3 * atom, 3 * atom + 3)
+    hessian[held, held] = stiffness
+    return f"""<ffdebye name='{name}'>
+    <hessian shape='({count}, {count})'> [ {", ".join(map(str, hessian.ravel()))} ] </hessian>
+    <x_reference> [ {", ".join(map(str, positions.ravel()))} ] </x_reference>
+  </ffdebye>"""
 
 
 def hamiltonian(kind: str) -> str:

@@ -20,10 +20,6 @@ WEIGHT = 0.25
 
 def write_input(case: Case) -> Path:
     """Two replicas; a spring acts on the centroid, and a part of the energy of the complex atoms on every bead."""
-    natoms = len(case.atoms)
-    hessian = np.zeros((3 * natoms, 3 * natoms))
-    carbon = case.atoms.get_chemical_symbols().index("C")
-    hessian[range(3 * carbon, 3 * carbon + 3), range(3 * carbon, 3 * carbon + 3)] = SPRING
     bias = f"""<bias><force forcefield='spring' nbeads='1'/><force forcefield='correction'/></bias>
       <bias_weights>[1.0, {WEIGHT}]</bias_weights>"""
     motion = inputs.dynamics("nvt", 0.5, inputs.thermostat("pile_g", 50))
@@ -32,10 +28,7 @@ def write_input(case: Case) -> Path:
         for name, kelvin in (("a", 800), ("b", 900))
     ]
     correction = inputs.ffsocket("correction", f"{case.name}-correction", options=inputs.hamiltonian("correction"))
-    spring = f"""<ffdebye name='spring'>
-    <hessian shape='({3 * natoms}, {3 * natoms})'> [ {", ".join(map(str, hessian.ravel()))} ] </hessian>
-    <x_reference> [ {", ".join(map(str, case.atoms.positions.ravel() / BOHR))} ] </x_reference>
-  </ffdebye>"""
+    spring = inputs.spring("spring", case.atoms.positions / BOHR, case.species.index("C"), SPRING)
     return case.write(
         inputs.simulation(
             *systems,

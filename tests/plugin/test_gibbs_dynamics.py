@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ipi.utils.nmtransform import nm_rescale
-from scipy.special import expit
 
 from moe_ipi.frames import PERIODIC
-from moe_ipi.regions.smooth import SmoothRegions, log_complex
+from moe_ipi.regions.smooth import SmoothRegions
 from moe_ipi.units import BOHR, HARTREE
 from tests.helpers import inputs
 from tests.helpers.adaptive import ledger, properties
-from tests.helpers.case import Case
+from tests.helpers.case import Case, cell_of
 from tests.helpers.configs import GIBBS
+from tests.helpers.drawn import KB, TEMPERATURE, check_probabilities, differences
 from tests.helpers.moe_ipi_run import run, run_to_end
 from tests.helpers.processes import assert_one_error, wait_for
 
-KB = 3.1668152e-6 * HARTREE
-TEMPERATURE, STRIDE = 900.0, 5
+STRIDE = 5
 SPRING = 0.02
 BULK = "<force forcefield='bulk'><mts_weights>[0, 1]</mts_weights></force>"
 
@@ -46,7 +45,7 @@ class Kind:
     options: str = ""
     split: bool = False
     spring: bool = False
-    arguments: tuple[str, ...] = field(default=())
+    arguments: tuple[str, ...] = ()
 
 
 KINDS = {
@@ -87,13 +86,7 @@ def write_input(case: Case, kind: Kind, *, steps: int, timestep: float = 0.5, ta
         ensemble = "<stress units='megapascal'>[1,0,0,0,1,0,0,0,1]</stress>"
     if kind.spring:
         ensemble += "<bias><force forcefield='spring' nbeads='1'/></bias>"
-        count = 3 * len(case.atoms)
-        hessian = np.zeros((count, count))
-        carbon = case.species.index("C")
-        hessian[range(3 * carbon, 3 * carbon + 3), range(3 * carbon, 3 * carbon + 3)] = SPRING
-        fields += f"""<ffdebye name='spring'>
-      <hessian shape='({count}, {count})'> [ {", ".join(map(str, hessian.ravel()))} ] </hessian>
-      <x_reference> [ {", ".join(map(str, case.atoms.positions.ravel() / BOHR))} ] </x_reference></ffdebye>"""
+        fields += inputs.spring("spring", case.atoms.positions / BOHR, case.species.index("C"), SPRING)
     system = inputs.system(
         inputs.dynamics(kind.mode, timestep, *inside),
         beads=kind.beads,
@@ -160,30 +153,6 @@ def test_every_step_has_the_energy_bias_and_probabilities_of_its_assignment(tmp_
     at = np.array([step for step, line in lines.items() if step and (line.joined or line.left)]) - 1
     jumps = max(abs(line.jumps[0]) for line in lines.values())
     assert moves[at].max() < 2 * np.delete(moves, at).max() < 0.6 * jumps
-
-
-def cell_of(numbers: np.ndarray) -> np.ndarray:
-    """(3, 3) rows are lattice vectors, from i-PI's ``cell_h``."""
-    xx, yy, zz, xy, xz, yz = numbers
-    return np.array([[xx, 0, 0], [xy, yy, 0], [xz, yz, zz]])
-
-
-def differences(potential: object, beads: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """(N,) complex - bulk, mean over beads."""
-    cells = np.repeat(cell[None], len(beads), axis=0)
-    masks = (np.ones(beads.shape[1], bool), np.zeros(beads.shape[1], bool))
-    both = [potential.evaluate(beads, cells, mask).atom_energies.mean(axis=0) for mask in masks]  # type: ignore[attr-defined]
-    return np.asarray(both[0] - both[1])
-
-
-def check_probabilities(named: dict[str, str], outside: np.ndarray, difference: np.ndarray) -> None:
-    """Expectation and variance of the number of complex atoms."""
-    seeds = outside == -np.inf
-    with np.errstate(invalid="ignore"):
-        x = log_complex(outside) - outside - difference / (KB * TEMPERATURE)
-    p = np.where(seeds, 1.0, expit(x))
-    assert float(named["expected"]) == pytest.approx(p.sum(), abs=1e-5)
-    assert float(named["variance"]) == pytest.approx((p * (1 - p)).sum(), abs=1e-5)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from moe_ipi.ledger import mean_and_error
 from tests.helpers import inputs
 from tests.helpers.case import Case
 from tests.helpers.configs import MOE_TOML
@@ -50,16 +51,13 @@ def kinetic(folder: Path, kind: str) -> np.ndarray:
     return np.loadtxt(folder / "out.props")[DISCARDED // 5 :, 1:3]
 
 
-def mean_and_error(samples: np.ndarray, blocks: int = 12) -> tuple[float, float]:
-    means = np.array([block.mean() for block in np.array_split(samples, blocks)])
-    return float(means.mean()), float(means.std(ddof=1) / np.sqrt(blocks))
-
-
 @pytest.mark.slow
 def test_kinetic_energy_of_co(tmp_path: Path) -> None:
     found = {kind: kinetic(tmp_path / kind, kind) for kind in FORCES}
     for column, element in enumerate("CO"):
-        (plain, one), (split, other) = (mean_and_error(found[kind][:, column]) for kind in ("plain", "split"))
+        (plain, one), (split, other) = (
+            mean_and_error(found[kind][:, column], blocks=12) for kind in ("plain", "split")
+        )
         values = [1000 * value for value in (plain, one, split, other)]
         print("{}: plain {:.1f} +- {:.1f} meV, split {:.1f} +- {:.1f} meV".format(element, *values))
         error = np.hypot(one, other)
