@@ -1,6 +1,6 @@
 """Errors of the pair on its held-out frames, by kind of structure: the first table of the model card.
 
-    python evaluate.py [--config moe.toml] [--labels test.xyz] [--compile]
+    python evaluate.py [--config moe.toml] [--labels test.xyz] [--radius 4.5] [--compile]
 
 Root-mean-square errors of force components (meV/A) and of the energy per atom (meV) of the complex expert on
 every atom, of MoE, and of the bulk expert on every atom; and MoE against the complex expert.
@@ -52,16 +52,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, default=pretrained("pt-co"))
     parser.add_argument("--labels", type=Path, help="default: validation.labels of the config")
+    parser.add_argument("--radius", type=float, help="of the regions, A; default: radius_in of the config")
     parser.add_argument("--compile", action="store_true")
     args = parser.parse_args()
     config = load_config(args.config)
+    regions = config.regions
+    if args.radius is not None:
+        regions = regions.model_copy(update={"radius": None, "radius_in": args.radius, "radius_out": args.radius})
     frames = read(args.labels or config.validation.labels, index=":")
     potential = MoEPotential.from_config(config, ["Pt"], compile=args.compile)
     kinds: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(10))
     for frame in track(frames, transient=True):
         family = "Pt+CO" if "C" in frame.get_chemical_symbols() else "Pt"
-        values = sums(frame, potential, config.regions)
-        for kind in (f"{family}, {frame.info['kind']}", f"{family}: {frame.info['trajectory'].rsplit('-', 1)[0]}"):
+        values = sums(frame, potential, regions)
+        where = frame.info["trajectory"].rsplit("-", 1)[0]
+        for kind in (family, f"{family}, {frame.info['kind']}", f"{family}: {where}"):
             kinds[kind] += values
     print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
     for kind, total in sorted(kinds.items()):

@@ -61,8 +61,7 @@ def environments(cutoff: float) -> Environments:
     lists = NeighborList(cutoff=cutoff, full_list=True, sorted=True)
     centers, vectors = lists.compute(points=atoms.positions, box=atoms.cell.array, periodic=True, quantities="iD")
     types = np.zeros(len(atoms), np.int64)
-    order = np.argsort(centers, kind="stable")
-    return Environments(vectors[order], centers[order].astype(np.int64), types, np.zeros(len(centers), np.int64))
+    return Environments(vectors, centers.astype(np.int64), types, np.zeros(len(centers), np.int64))
 
 
 def costs(potentials: list[MoEPotential]) -> list[tuple[float, int]]:
