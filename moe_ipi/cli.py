@@ -141,6 +141,14 @@ def run(
     raise typer.Exit(status)
 
 
+@app.command(name="compile")
+def compile_(config: ConfigOption, device: DeviceOption = None) -> None:
+    """Compile the models ahead of a run, for this kind of machine."""
+    from moe_ipi.ahead import compile_pair
+
+    compile_pair(config, device=device)
+
+
 @app.command()
 def validate(
     config: ConfigOption,

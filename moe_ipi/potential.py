@@ -108,12 +108,9 @@ class MoEPotential:
             ModelError: a model file cannot be used.
             StructureError: an atom is of a species that the experts do not know.
         """
-        device = config.compute.device if device is None else device
-        compile = config.compute.compile if compile is None else compile
-        experts = {
-            name: load_expert(getattr(config.experts, name), name=name, device=device, compile=compile)
-            for name in ("complex", "bulk")
-        }
+        changes = {"device": device, "compile": compile}
+        compute = config.compute.model_copy(update={key: value for key, value in changes.items() if value is not None})
+        experts = {name: load_expert(getattr(config.experts, name), compute, name=name) for name in ("complex", "bulk")}
         if config.compute.threads is not None:
             set_threads(config.compute.threads)
         return cls(**experts, species=species, skin=config.compute.skin)

@@ -67,6 +67,11 @@ class ComputeConfig(Table):
     compile: bool = False
     threads: Annotated[int, Field(ge=1)] | None = None
     skin: Length = 0.5
+    #: Edges that a model evaluates at once; without, what measures best on the machine.
+    chunk: Annotated[int, Field(ge=1)] | None = None
+    # How compiled models are compiled, see nequip-compile.
+    tf32: bool = False
+    modifiers: tuple[Annotated[str, Field(pattern=r"^\w+$")], ...] = ()
 
 
 class DriverConfig(Table):

@@ -6,6 +6,7 @@ calls :func:`evaluate_in_chunks` and :func:`add_forces` alone.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,8 +16,8 @@ from moe_ipi.experts.expert import Environments, Expert
 from moe_ipi.jit import jit
 from moe_ipi.typing import FloatArray, IntArray
 
-#: Edges handed to an expert at once: bounds memory (about 1 GB for a large model on the CPU).
-MAX_EDGES = 100_000
+#: So few edges are never divided.
+SMALLEST_CHUNK = 1_000
 
 
 @dataclass(frozen=True)
@@ -125,27 +126,30 @@ def packed(frames: list[OwnedEdges], atoms: IntArray, types: IntArray) -> Enviro
 
 
 def evaluate_in_chunks(
-    expert: Expert, environments: Environments, max_edges: int = MAX_EDGES
+    expert: Expert, environments: Environments, chunk: int | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """:meth:`Expert.evaluate` on at most ``max_edges`` edges at once (more if one centre has more)."""
-    if len(environments.centers) <= max_edges:
+    """:meth:`Expert.evaluate` on about ``chunk`` edges at once (whole centres); by default the expert's own number.
+
+    The chunks are equally large, as none is then left over that is too small for the expert to be fast.
+    """
+    n_edges = len(environments.centers)
+    if chunk is None:
+        # Few edges are one call whatever the number is, which may have to be measured first.
+        chunk = n_edges if n_edges <= SMALLEST_CHUNK else expert.chunk
+    if n_edges <= chunk:
         return expert.evaluate(environments)
-    energies, gradients = [], []
-    for chunk in _chunks(environments, max_edges):
-        e, g = expert.evaluate(chunk)
-        energies.append(e)
-        gradients.append(g)
+    energies, gradients = zip(*(expert.evaluate(part) for part in _chunks(environments, chunk)), strict=True)
     return np.concatenate(energies), np.concatenate(gradients)
 
 
-def _chunks(whole: Environments, max_edges: int) -> Iterator[Environments]:
-    n_centers = len(whole.center_types)
+def _chunks(whole: Environments, chunk: int) -> Iterator[Environments]:
+    n_edges, n_centers = len(whole.centers), len(whole.center_types)
     # first_edge[c] is the first edge of centre c: a chunk is a run of whole centres.
     first_edge = np.searchsorted(whole.centers, np.arange(n_centers + 1))
-    start = 0
-    while start < n_centers:
-        stop = int(np.searchsorted(first_edge, first_edge[start] + max_edges, side="right")) - 1
-        stop = min(max(stop, start + 1), n_centers)
+    number = -(-n_edges // chunk)
+    inner = np.searchsorted(first_edge, n_edges * np.arange(1, number) // number)
+    bounds = np.unique(np.concatenate(([0], inner, [n_centers])))
+    for start, stop in itertools.pairwise(bounds):
         edges = slice(first_edge[start], first_edge[stop])
         yield Environments(
             vectors=whole.vectors[edges],
@@ -153,4 +157,3 @@ def _chunks(whole: Environments, max_edges: int) -> Iterator[Environments]:
             center_types=whole.center_types[start:stop],
             neighbor_types=whole.neighbor_types[edges],
         )
-        start = stop

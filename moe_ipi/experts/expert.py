@@ -37,6 +37,11 @@ class Expert(ABC):
     species: tuple[str, ...]
     cutoff: float
 
+    @property
+    def chunk(self) -> int:
+        """About how many edges a call of :meth:`evaluate` should have: more take more memory, and no less time."""
+        return 100_000
+
     @abstractmethod
     def evaluate(self, environments: Environments) -> tuple[FloatArray, FloatArray]:
         """Energies of the centres and their derivatives.

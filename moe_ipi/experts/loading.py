@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from moe_ipi.config import ExpertConfig, FinnisSinclairExpert
+from moe_ipi.config import ComputeConfig, ExpertConfig, FinnisSinclairExpert
 from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.finnis_sinclair import FinnisSinclair
 
 
-def load_expert(config: ExpertConfig, *, name: str, device: str = "cpu", compile: bool = False) -> Expert:
+def load_expert(config: ExpertConfig, compute: ComputeConfig, *, name: str) -> Expert:
     """Load the expert that a config table describes.
 
     Args:
         config: the table ``[experts.NAME]``.
+        compute: the table ``[compute]``: device, and how models are compiled.  The analytic expert needs none of it.
         name: its name, for messages.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; the analytic expert always runs on the CPU.
-        compile: compile with AOTInductor (cached); ignored by the analytic expert.
 
     Raises:
         ModelError: the file cannot serve as an expert; the message says why and what to do.
     """
     if isinstance(config, FinnisSinclairExpert):
         return FinnisSinclair(config.parameters)
-    from moe_ipi.experts.nequip.load import load_nequip_model  # torch is slow to import
+    # torch is slow to import
+    from moe_ipi.experts.nequip.cache import CompileOptions
+    from moe_ipi.experts.nequip.load import load_nequip_model
 
     return load_nequip_model(
-        config.path, key=config.key, name=name, device=device, compile=compile, sha256=config.sha256
+        config.path,
+        key=config.key,
+        name=name,
+        device=compute.device,
+        compile=compute.compile,
+        sha256=config.sha256,
+        chunk=compute.chunk,
+        options=CompileOptions(compute.tf32, compute.modifiers),
     )

@@ -19,7 +19,7 @@ from moe_ipi.experts.nequip.expert import (
     check_on_graph,
     open_graph,
 )
-from moe_ipi.experts.nequip.internals import load_compiled, one_line, target_name
+from moe_ipi.experts.nequip.internals import boxed, load_compiled, one_line, target_name
 
 #: What a model compiled by this package takes and returns (see ``compile_job``).
 EDGE_INPUTS = [Keys.POSITIONS_KEY, Keys.EDGE_VECTORS_KEY, Keys.EDGE_INDEX_KEY, Keys.ATOM_TYPE_KEY]
@@ -82,17 +82,12 @@ def _target_name(inputs: list[str], outputs: list[str]) -> str:
 
 
 def _edge_artifact(model: Any) -> EdgeFunction:
+    run = boxed(model)
+
     def on_edges(vectors: Tensor, edge_index: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
-        out = model(
-            {
-                # Only their number is used: it tells the model how many nodes there are.
-                Keys.POSITIONS_KEY: vectors.new_zeros((len(types), 3)),
-                Keys.EDGE_VECTORS_KEY: vectors,
-                Keys.EDGE_INDEX_KEY: edge_index,
-                Keys.ATOM_TYPE_KEY: types,
-            }
-        )
-        return out[Keys.PER_ATOM_ENERGY_KEY], out[Keys.EDGE_FORCE_KEY]
+        # Only the number of the positions is used: it tells the model how many nodes there are.
+        energies, gradients = run([vectors.new_empty((len(types), 3)), vectors, edge_index, types])
+        return energies, gradients
 
     return on_edges
 

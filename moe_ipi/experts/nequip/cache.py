@@ -12,6 +12,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +26,28 @@ from moe_ipi.experts.nequip.archive import archive_problem, digest
 from moe_ipi.experts.nequip.artifacts import EDGE_FORMAT
 
 
+@dataclass(frozen=True)
+class CompileOptions:
+    """What ``nequip-compile`` is told beside model and device.
+
+    Attributes:
+        tf32: let a GPU round what it multiplies to TF32.
+        modifiers: of the model, such as ``enable_TritonContracter``.
+    """
+
+    tf32: bool = False
+    modifiers: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> list[str]:
+        """On the command line."""
+        return ["--tf32"] * self.tf32 + (["--modifiers", *self.modifiers] if self.modifiers else [])
+
+
+#: As nequip-compile does by default.
+PLAIN = CompileOptions()
+
+
 def cache_folder() -> Path:
     """Where compiled models are kept: ``$MOE_IPI_CACHE_DIR``, or the user's cache folder."""
     folder = Path(os.environ.get("MOE_IPI_CACHE_DIR") or platformdirs.user_cache_dir("moe-ipi"))
@@ -32,7 +55,14 @@ def cache_folder() -> Path:
 
 
 def compiled_model(
-    path: Path, *, key: str | None, name: str, device: str, check: Callable[[], str], unfit: str | None = None
+    path: Path,
+    *,
+    key: str | None,
+    name: str,
+    device: str,
+    check: Callable[[], str],
+    unfit: str | None = None,
+    options: CompileOptions = PLAIN,
 ) -> Path:
     """The AOTInductor artifact of a model file, compiled now if it is not in the cache.
 
@@ -46,12 +76,13 @@ def compiled_model(
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         check: called before anything is compiled; raises if the model cannot serve, and returns its name in the file.
         unfit: digest of an artifact that could not be loaded, and is to be replaced.
+        options: how to compile.
 
     Raises:
         ModelError: there is no C++ compiler, or the compilation failed.
     """
     folder = cache_folder()
-    target = folder / f"{name}-{_identity(path, key, device)}.nequip.pt2"
+    target = folder / f"{name}-{identity(path, key, device, options)}.nequip.pt2"
     if _is_whole(target, unfit):
         return target
     if device == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None:
@@ -63,7 +94,7 @@ def compiled_model(
             for left in folder.glob(f"{glob.escape(_scratch(target))}*"):
                 shutil.rmtree(left, ignore_errors=True)
             if not _is_whole(target, unfit):
-                _compile(path, target, key=check(), name=name, device=device)
+                _compile(path, target, key=check(), name=name, device=device, options=options)
     except OSError as error:
         raise ModelError(
             f"cannot write compiled models to {folder}: {error.strerror or error}; "
@@ -95,8 +126,8 @@ def _scratch(target: Path) -> str:
     return f".{target.name}.building-"
 
 
-def _identity(path: Path, key: str | None, device: str) -> str:
-    """A hash of everything the artifact depends on."""
+def identity(path: Path, key: str | None, device: str, options: CompileOptions = PLAIN) -> str:
+    """A hash of everything that an artifact, or its speed, depends on: model, device, processor, versions."""
     digest = hashlib.sha256(path.read_bytes())
     hardware = torch.cuda.get_device_name(device) if device.startswith("cuda") else _cpu()
     for part in (
@@ -107,6 +138,7 @@ def _identity(path: Path, key: str | None, device: str) -> str:
         version("nequip"),
         version("nequip-allegro"),
         EDGE_FORMAT,
+        *options.arguments,
     ):
         digest.update(b"\0" + part.encode())
     return digest.hexdigest()[:20]
@@ -121,13 +153,13 @@ def _cpu() -> str:
         return platform.machine() + torch.backends.cpu.get_cpu_capability()
 
 
-def _compile(path: Path, target: Path, *, key: str, name: str, device: str) -> None:
+def _compile(path: Path, target: Path, *, key: str, name: str, device: str, options: CompileOptions) -> None:
     console = Console(stderr=True)
     message = f"compiling the {name} expert for {device} (once; one to three minutes)"
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=_scratch(target)) as scratch:
         artifact = Path(scratch) / "model.nequip.pt2"
         command = [sys.executable, "-m", "moe_ipi.experts.nequip.compile_job", str(path.absolute()), str(artifact)]
-        command += ["--device", device, "--key", key]
+        command += ["--device", device, "--key", key, *options.arguments]
         if not console.is_terminal:
             console.print(f"moe-ipi: {message}", highlight=False)
         with console.status(f"moe-ipi: {message}"):
@@ -135,7 +167,8 @@ def _compile(path: Path, target: Path, *, key: str, name: str, device: str) -> N
         if job.returncode != 0 or not artifact.exists():
             log = target.with_suffix(".log")
             log.write_text(job.stdout + job.stderr)
-            raise ModelError(f"compiling the {name} expert failed, see {log}; compile = false runs it without")
+            said = " ".join((job.stderr.strip().splitlines() or ["no message"])[-1].split())[:200]
+            raise ModelError(f"compiling the {name} expert failed ({said}), see {log}; compile = false runs it without")
         # The record first: without it, or with that of another artifact, this one is compiled again.
         record = Path(scratch) / "record"
         record.write_text(digest(artifact) + "\n")

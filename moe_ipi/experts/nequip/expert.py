@@ -56,6 +56,9 @@ class NequipExpert(Expert):
         device: where ``function`` runs.
         again: function and arguments that load it again; without, it cannot be pickled.
 
+    Attributes:
+        choose_chunk: decides about :attr:`chunk` when it is first needed (the number of threads is known by then).
+
     Raises:
         ModelError: a type name is not a chemical symbol.
     """
@@ -75,6 +78,20 @@ class NequipExpert(Expert):
         self.name = description.name
         self.device = device
         self._again = again
+        self.choose_chunk: Callable[[NequipExpert], int] = lambda expert: expert.default_chunk
+        self._chunk: int | None = None
+
+    @property
+    def default_chunk(self) -> int:
+        """The number of edges at once where nothing was measured."""
+        return 4_000 if self.device.type == "cpu" else 100_000
+
+    @property
+    def chunk(self) -> int:
+        """See :attr:`Expert.chunk`."""
+        if self._chunk is None:
+            self._chunk = self.choose_chunk(self)
+        return self._chunk
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._again is None:

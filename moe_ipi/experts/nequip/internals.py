@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from nequip.data import AtomicDataDict
 from nequip.nn import graph_model
 from nequip.nn._graph_mixin import GraphModuleMixin
 from nequip.train.lightning import _SOLE_MODEL_KEY as SOLE_MODEL_KEY
-from nequip.utils.global_state import set_global_state
+from nequip.utils.global_state import TF32_KEY, set_global_state
 
 __all__ = [
     "SOLE_MODEL_KEY",
     "GraphModuleMixin",
+    "boxed",
     "load_compiled",
     "load_saved",
     "one_line",
@@ -38,7 +39,25 @@ def load_compiled(path: Path, device: torch.device) -> tuple[Any, dict[str, Any]
     with quiet():
         set_global_state()
         model, metadata = load_aotinductor_model(str(path), device)
+        # TF32 is a matter of the process, not of the artifact.
+        set_global_state(allow_tf32=bool(int(metadata.get(TF32_KEY, 0))))
     return model, metadata
+
+
+def boxed(model: Any) -> Callable[[list[torch.Tensor]], list[torch.Tensor]]:
+    """A model from :func:`load_compiled` as a function from the list of its inputs, which it empties, to its outputs.
+
+    torch and NequIP turn dictionaries into these lists and back at every call, which takes 0.3 ms: as long as a cheap
+    expert needs for ten atoms.
+    """
+    run = model.model.loader.boxed_run
+
+    def function(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+        with torch.inference_mode():
+            outputs: list[torch.Tensor] = run(inputs)
+        return outputs
+
+    return function
 
 
 def load_saved(path: Path) -> dict[str, graph_model.GraphModel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,7 +11,9 @@ from nequip.nn import graph_model
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.nequip.archive import check_archive, check_digest, digest
 from moe_ipi.experts.nequip.artifacts import load_artifact
-from moe_ipi.experts.nequip.expert import NequipExpert, expert_from_module
+from moe_ipi.experts.nequip.cache import PLAIN, CompileOptions, compiled_model
+from moe_ipi.experts.nequip.chunk import remembered_chunk
+from moe_ipi.experts.nequip.expert import NequipExpert, Reload, expert_from_module
 from moe_ipi.experts.nequip.internals import SOLE_MODEL_KEY, load_saved, one_line
 
 
@@ -22,6 +25,8 @@ def load_nequip_model(
     device: str = "cpu",
     compile: bool = False,
     sha256: str | None = None,
+    chunk: int | None = None,
+    options: CompileOptions = PLAIN,
 ) -> NequipExpert:
     """Load a NequIP-framework model file as an expert.
 
@@ -32,12 +37,41 @@ def load_nequip_model(
         device: ``cpu``, ``cuda`` or ``cuda:N``.
         compile: compile a package or a checkpoint with AOTInductor first (or take it from the cache).
         sha256: of the file, if it must be this one.
+        chunk: edges that are evaluated at once; by default what measures best on this machine.
+        options: how to compile.
 
     Raises:
         ModelError: the file is damaged or another one, or cannot serve as an expert.
     """
-    torch_device = _device(device)
-    again = (_load, (path, key, name, device, compile, sha256))
+    load = partial(
+        load_nequip_model,
+        path,
+        key=key,
+        name=name,
+        device=device,
+        compile=compile,
+        sha256=sha256,
+        chunk=chunk,
+        options=options,
+    )
+    how = options if compile or path.name.endswith(".pt2") else None
+    expert = _expert(path, key, name, _device(device), how, sha256, (load, ()))
+    if chunk is None:
+        expert.choose_chunk = lambda expert: remembered_chunk(expert, path, key, how)
+    else:
+        expert.choose_chunk = lambda _: chunk
+    return expert
+
+
+def _expert(
+    path: Path,
+    key: str | None,
+    name: str,
+    device: torch.device,
+    options: CompileOptions | None,
+    sha256: str | None,
+    again: Reload,
+) -> NequipExpert:
     if not path.is_file():
         raise ModelError(f"the {name} expert's model file does not exist: {path}; correct experts.{name}.path")
     if path.name.endswith(".nequip.pth"):
@@ -51,32 +85,27 @@ def load_nequip_model(
     if path.name.endswith(".pt2"):
         if key is not None:
             raise ModelError(f"{path} is compiled and holds one model; remove experts.{name}.key")
-        return load_artifact(path, name, torch_device, again)
-    if compile:
-        from moe_ipi.experts.nequip.cache import compiled_model
+        return load_artifact(path, name, device, again)
+    if options is not None:
 
         def check() -> str:
             module, found = _saved_module(path, key, name)
             expert_from_module(module, name=name)
             return found
 
-        artifact = compiled_model(path, key=key, name=name, device=device, check=check)
+        compiled = partial(compiled_model, path, key=key, name=name, device=str(device), check=check, options=options)
+        artifact = compiled()
         made = digest(artifact)
         try:
-            return load_artifact(artifact, name, torch_device, again)
+            return load_artifact(artifact, name, device, again)
         except ModelError as error:
             # It is what was compiled, and yet of no use here: a new one may be.
             try:
-                artifact = compiled_model(path, key=key, name=name, device=device, check=check, unfit=made)
+                artifact = compiled(unfit=made)
             except ModelError as failed:
                 raise ModelError(f"{error} (which was tried: {failed})") from failed
-            return load_artifact(artifact, name, torch_device, again)
-    return expert_from_module(_saved_module(path, key, name)[0], name=name, device=torch_device, again=again)
-
-
-def _load(path: Path, key: str | None, name: str, device: str, compile: bool, sha256: str | None) -> NequipExpert:
-    """:func:`load_nequip_model` with all arguments by position, as pickle wants them."""
-    return load_nequip_model(path, key=key, name=name, device=device, compile=compile, sha256=sha256)
+            return load_artifact(artifact, name, device, again)
+    return expert_from_module(_saved_module(path, key, name)[0], name=name, device=device, again=again)
 
 
 def _saved_module(path: Path, key: str | None, name: str) -> tuple[graph_model.GraphModel, str]:

@@ -12,16 +12,59 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
+from moe_ipi.ahead import compile_pair
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.expert import Environments
 from moe_ipi.experts.nequip import cache, load
-from moe_ipi.experts.nequip.cache import compiled_model
+from moe_ipi.experts.nequip.cache import CompileOptions, compiled_model
 from moe_ipi.experts.nequip.load import load_nequip_model
+from moe_ipi.potential import MoEPotential
 from tests.helpers import tiny_models
 from tests.helpers.comparison import everywhere
 from tests.helpers.processes import ROOT, wait_until
 from tests.helpers.structures import co_on_pt
+
+
+def check_what_is_compiled_ahead(package, tmp_path, written, artifact):
+    """``moe-ipi compile`` takes what is in the cache, and measures what is not."""
+    config = tmp_path / "moe.toml"
+    config.write_text(
+        f"""
+        [experts.complex]
+        type = "finnis-sinclair"
+        parameters = "complex"
+        [experts.bulk]
+        path = "{package}"
+        key = "bulk"
+        [regions]
+        radius = 3.0
+        rules = [{{type = "species", species = ["C"]}}]
+        """
+    )
+    said = []
+    compile_pair(config, log=said.append)
+    (record,) = (tmp_path / "cache").glob("bulk-*-compiled-*.chunk")
+    assert said[0] == "complex: analytic, nothing to compile"
+    assert said[1].startswith(f"bulk: compiled; {int(record.read_text())} edges at once are best (cpu, ")
+    assert artifact.stat().st_mtime_ns == written
+
+
+def check_assignments_compile_nothing(package, monkeypatch):
+    """However many atoms each expert gets."""
+    expert = load_nequip_model(package, key="bulk", name="bulk", compile=True)
+    atoms = co_on_pt()
+    potential = MoEPotential(expert, expert, atoms.get_chemical_symbols())
+    runs = []
+    monkeypatch.setattr(cache, "_compile", lambda *arguments, **options: runs.append(arguments))
+    compilations = torch._dynamo.utils.counters.copy()
+    rng = np.random.default_rng(0)
+    for share in (0.0, 0.01, 0.1, 0.5, 0.9, 1.0):
+        assignment = rng.uniform(size=len(atoms)) < share
+        potential.evaluate(atoms.positions[None], atoms.cell.array[None], assignment)
+    assert runs == []
+    assert torch._dynamo.utils.counters == compilations
 
 
 def test_compiled_model_is_cached_and_equal(package, tmp_path, monkeypatch, capfd):
@@ -40,6 +83,8 @@ def test_compiled_model_is_cached_and_equal(package, tmp_path, monkeypatch, capf
         out = everywhere(expert, atoms)
         assert np.allclose(out.atom_energies, eager.atom_energies, rtol=1e-12, atol=0)
         assert np.allclose(out.forces, eager.forces, rtol=0, atol=1e-11 * max(np.abs(eager.forces).max(), 1.0))
+    check_what_is_compiled_ahead(package, tmp_path, written, artifact)
+    check_assignments_compile_nothing(package, monkeypatch)
     empty = Environments(np.zeros((0, 3)), np.zeros(0, int), np.array([1]), np.zeros(0, int))
     assert compiled.evaluate(empty)[0] == [tiny_models.SHIFTS["C"]]
 
@@ -59,6 +104,7 @@ class Compiler:
 
     def run(self, command: list[str], **options: object) -> SimpleNamespace:
         self.runs += 1
+        self.command = command
         artifact = Path(command[command.index("--device") - 1])
         with zipfile.ZipFile(artifact, "w") as archive:
             archive.writestr("weights", bytes(range(256)) * 40 + bytes([self.runs]))
@@ -78,6 +124,21 @@ def compiler(tmp_path, monkeypatch):
 def compiled(tmp_path: Path, **options: object) -> Path:
     model = tmp_path / "model.nequip.zip"
     return compiled_model(model, key=None, name="bulk", device="cpu", check=lambda: "sole_model", **options)
+
+
+def test_options_reach_the_compiler_and_name_the_artifact(tmp_path, compiler):
+    plain = compiled(tmp_path)
+    options = CompileOptions(tf32=True, modifiers=("enable_TritonContracter",))
+    other = compiled(tmp_path, options=options)
+    assert other != plain and compiler.runs == 2
+    assert compiler.command[-3:] == ["--tf32", "--modifiers", "enable_TritonContracter"]
+    assert compiled(tmp_path, options=options) == other and compiler.runs == 2
+
+
+def test_an_unknown_modifier_is_named(package, tmp_path, monkeypatch):
+    monkeypatch.setenv("MOE_IPI_CACHE_DIR", str(tmp_path))
+    with pytest.raises(ModelError, match=r"failed \(.*`enable_Nothing` is not a registered model modifier.*\), see "):
+        load_nequip_model(package, key="bulk", compile=True, options=CompileOptions(modifiers=("enable_Nothing",)))
 
 
 def damage(path: Path, how: str) -> None:
@@ -145,13 +206,13 @@ def test_an_artifact_that_cannot_be_loaded_is_compiled_once_more(tmp_path, compi
         loaded.append(path.read_bytes())
         if len(loaded) < fails:
             raise ModelError("cannot load the compiled model")
-        return "an expert"
+        return SimpleNamespace(name="an expert")
 
     monkeypatch.setattr(load, "load_artifact", load_artifact)
     # The model itself is of no interest here.
     monkeypatch.setattr(load, "_saved_module", lambda *arguments: (None, "sole_model"))
     monkeypatch.setattr(load, "expert_from_module", lambda *arguments, **options: None)
-    assert load_nequip_model(tmp_path / "model.nequip.zip", compile=True) == "an expert"
+    assert load_nequip_model(tmp_path / "model.nequip.zip", compile=True).name == "an expert"
     assert compiler.runs == 2 and len(loaded) == 2 and loaded[0] != loaded[1]
     # Not for ever; and what another process has made in the meantime is tried first.
     loaded.clear()
