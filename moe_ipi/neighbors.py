@@ -1,47 +1,20 @@
-"""Neighbour lists that survive small steps: full lists from vesin with a Verlet skin."""
+"""Neighbour lists that survive small steps: full lists with a Verlet skin, kept and reused."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from moe_ipi.cell import completed_cell, rounding
-from moe_ipi.errors import StructureError
+from moe_ipi.cell import rounding
+from moe_ipi.edges import Edges, full_list
 from moe_ipi.frames import Frames
-from moe_ipi.typing import FloatArray, IntArray, Periodicity
+from moe_ipi.typing import BoolArray, FloatArray, Periodicity
 
-#: More neighbours per atom than this mean a collapsed cell; a list of them would only exhaust the memory.
-_MOST_NEIGHBORS = 1e5
 #: For frames that come one by one (they may be unrelated, and every list is looked at before a new one is built) no
 #: more lists than this are kept, nor more bytes.
 _MOST_SINGLE = 512
 _MOST_BYTES = 2**30
-
-
-@dataclass(frozen=True)
-class Edges:
-    """P edges from a centre to a neighbour (i-j and j-i are two), sorted by (center, neighbor, shift).
-
-    The arrays are shared with the cache they come from: do not write into them.
-
-    Attributes:
-        centers: (P,) int64, ascending.
-        neighbors: (P,) int64.
-        shifts: (P, 3) float64, whole numbers: the lattice translation of the neighbour's image, so that
-            ``positions[neighbors] + shifts @ cell - positions[centers]`` points from centre to neighbour.
-            Zero along directions that are not periodic.
-    """
-
-    centers: IntArray
-    neighbors: IntArray
-    shifts: FloatArray
-
-    def vectors(self, positions: FloatArray, cell: FloatArray) -> FloatArray:
-        """(P, 3) vectors (A) from each centre to its neighbour, for positions (N, 3) and cell (3, 3) in A."""
-        return positions[self.neighbors] - positions[self.centers] + self.shifts @ cell
 
 
 @dataclass(eq=False)
@@ -85,9 +58,10 @@ class NeighborLists:
         skin: A, not negative; 0 rebuilds whenever anything moved.
         capacity: number of lists kept at first; the least recently used one is dropped.  It grows with the batches, and
             when more frames come in turn than there are lists.
+        centers: (N,) the atoms whose edges are wanted, of all frames; by default all.
     """
 
-    def __init__(self, cutoff: float, skin: float, capacity: int = 64) -> None:
+    def __init__(self, cutoff: float, skin: float, capacity: int = 64, *, centers: BoolArray | None = None) -> None:
         if not (np.isfinite(cutoff) and cutoff > 0):
             raise ValueError(f"cutoff must be positive, got {cutoff}")
         if not (np.isfinite(skin) and skin >= 0):
@@ -99,6 +73,7 @@ class NeighborLists:
         self.capacity = int(capacity)
         #: how many lists were built so far
         self.builds = 0
+        self._centers = centers
         self._lists: list[_CachedList] = []
         self._next = 0
         self._clock = 0
@@ -131,7 +106,7 @@ class NeighborLists:
                 self._next = index + 1
                 self._misses = 0
                 return cached.edges
-        edges = full_list(positions, cell, pbc, self.cutoff + self.skin)
+        edges = full_list(positions, cell, pbc, self.cutoff + self.skin, self._centers)
         self.builds += 1
         self._insert(_CachedList(positions.copy(), cell.copy(), pbc, edges, self._clock))
         return edges
@@ -184,77 +159,3 @@ class NeighborLists:
             return True
         margin = rounding(positions, cell) + rounding(cached.positions, cached.cell)
         return stretch * (self.cutoff + 2.0 * furthest) + margin <= self.cutoff + self.skin
-
-
-def full_list(positions: FloatArray, cell: FloatArray, pbc: Periodicity, cutoff: float) -> Edges:
-    """Every edge (to images of the centre, too) with a length of at most ``cutoff``, sorted; see :class:`Frames`.
-
-    Raises:
-        StructureError: the cell is singular or has collapsed.
-    """
-    search_for = _vesin()
-    periodic = np.array(pbc)
-    box = completed_cell(cell, pbc)
-    count = len(positions)
-    if count == 0:
-        return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))
-    volume = abs(np.linalg.det(box))
-    if periodic.all() and count / volume * 4.19 * cutoff**3 > _MOST_NEIGHBORS:
-        raise StructureError(
-            f"the cell has collapsed: {count} atoms in {volume:.3g} A^3; look for a run that has blown up"
-        )
-    # Wrapped, the search is accurate however far the atoms have moved.
-    fractional = np.linalg.solve(box.T, positions.T).T
-    cells = np.where(periodic, np.floor(fractional), 0.0)
-    inside = positions - cells @ box
-    margin = rounding(positions, box)
-    # Along directions that are not periodic, the box is made to hold all atoms, and empty gaps wider than the
-    # cutoff are closed down to it: no edge gains or loses anything, and vesin 0.6, which hangs or dies of an integer
-    # overflow in boxes 1e5 times longer than wide, never sees one when an atom flies off.
-    reach = cutoff + 2.0 * margin
-    for axis in np.flatnonzero(~periodic):
-        along = inside @ box[axis]
-        rank = np.argsort(along)
-        compact = np.empty(count)
-        compact[rank] = np.concatenate(([0.0], np.cumsum(np.minimum(np.diff(along[rank]), reach))))
-        inside += np.outer(compact - along, box[axis])
-        box[axis] *= compact.max() + 2.0 * reach
-    try:
-        search = search_for(cutoff=cutoff + margin, full_list=True, sorted=False)
-        first, second, shifts = search.compute(inside, box, periodic, "ijS")
-    except RuntimeError as error:
-        raise StructureError(f"no neighbour list for this structure: {error}") from error
-    centers, neighbors = first.astype(np.int64), second.astype(np.int64)
-    shifts = shifts + (cells[centers] - cells[neighbors]).astype(np.int64)
-    order = _order(centers, neighbors, shifts, count)
-    return Edges(centers[order], neighbors[order], shifts[order].astype(np.float64))
-
-
-def _vesin() -> Any:
-    """vesin's ``NeighborList``, without torch where nothing else needs it.
-
-    vesin 0.6 imports torch if it can, for tensors that never come here; that takes seconds in each process.
-    """
-    if "vesin" in sys.modules or "torch" in sys.modules:
-        from vesin import NeighborList
-    else:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # so an import of it fails
-        try:
-            from vesin import NeighborList
-        finally:
-            del sys.modules["torch"]
-    return NeighborList
-
-
-def _order(centers: IntArray, neighbors: IntArray, shifts: IntArray, count: int) -> IntArray:
-    """Indices that sort by (center, neighbor, shift); one integer key is several times faster than lexsort."""
-    if len(centers) == 0:
-        return np.zeros(0, np.int64)
-    low = shifts.min(axis=0)
-    span = shifts.max(axis=0) - low + 1
-    if count * count * int(span[0]) * int(span[1]) * int(span[2]) < 2**63:
-        key = centers * count + neighbors
-        for axis in range(3):
-            key = key * span[axis] + (shifts[:, axis] - low[axis])
-        return np.argsort(key)
-    return np.lexsort((shifts[:, 2], shifts[:, 1], shifts[:, 0], neighbors, centers))

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moe_ipi.config import Config
+from moe_ipi.edges import Edges
 from moe_ipi.errors import ModelError, StructureError
 from moe_ipi.experts.environments import OwnedEdges, add_forces, evaluate_in_chunks, packed, select_edges
 from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.loading import load_expert
 from moe_ipi.frames import PERIODIC, Frames, checked_assignment, checked_frames
-from moe_ipi.neighbors import Edges, NeighborLists
+from moe_ipi.neighbors import NeighborLists
 from moe_ipi.threads import set_threads
 from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray
 

@@ -26,9 +26,9 @@ FLOORS = (
     ("cotraining",),
     ("assignment", "potential"),
     ("regions", "experts"),
-    ("neighbors", "structure"),
+    ("neighbors", "edges", "structure"),
     ("config", "models"),
-    ("frames", "cell", "picture", "elements", "ledger"),
+    ("frames", "cell", "nearest", "picture", "elements", "ledger"),
     ("typing", "units", "errors", "jit", "threads"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

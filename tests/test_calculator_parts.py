@@ -13,7 +13,7 @@ from moe_ipi import MoECalculator, MoEPotential, load_config, pretrained
 from moe_ipi.calculator import MoECalculator as Class
 from moe_ipi.errors import ConfigError, ModelError, StructureError
 from moe_ipi.experts.finnis_sinclair import FinnisSinclair
-from moe_ipi.experts.nequip.expert import expert_from_module
+from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.regions.partitioner import Partitioner
 from tests.helpers import tiny_models
 from tests.helpers.configs import ANALYTIC, AROUND_CO, models

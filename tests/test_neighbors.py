@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moe_ipi.edges import full_list
 from moe_ipi.errors import StructureError
 from moe_ipi.frames import checked_frames
-from moe_ipi.neighbors import NeighborLists, full_list
+from moe_ipi.neighbors import NeighborLists
 from tests.helpers.edges import PBCS, PERIODIC, TRICLINIC, as_set, brute_force, within
 
 seeds = st.integers(0, 2**32 - 1)

@@ -8,7 +8,8 @@ from ase.build import bulk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moe_ipi.neighbors import NeighborLists, full_list
+from moe_ipi.edges import full_list
+from moe_ipi.neighbors import NeighborLists
 from tests.helpers.edges import PBCS, PERIODIC, TRICLINIC, brute_force, many_frames, shaken, within
 
 seeds = st.integers(0, 2**32 - 1)

@@ -13,7 +13,7 @@ from nequip.integrations.utils import basic_transforms
 
 from moe_ipi.errors import StructureError
 from moe_ipi.experts.finnis_sinclair import FinnisSinclair
-from moe_ipi.experts.nequip.expert import expert_from_module
+from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.potential import MoEPotential
 from tests.helpers import tiny_models
 from tests.helpers.structures import co_on_pt, random_mask

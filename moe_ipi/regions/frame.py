@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_ipi.neighbors import Edges, full_list
+from moe_ipi.edges import Edges, full_list
 from moe_ipi.regions import kernels
 from moe_ipi.typing import FloatArray, Periodicity
 
@@ -26,7 +26,7 @@ class Frame:
         positions: (N, 3) float64, A.
         cell: (3, 3) float64, A; rows are lattice vectors, those of directions that are not periodic mean nothing.
         pbc: periodicity of the three directions.
-        reach: A, the longest distance that any rule or the growth will ask for.
+        reach: A, the longest distance between neighbours that any rule will ask for.
     """
 
     species: NDArray[np.str_]

@@ -37,16 +37,6 @@ def squared_distances(
 
 
 @jit()
-def grow(seeds: BoolArray, centers: IntArray, neighbors: IntArray, squares: FloatArray, reach: float) -> BoolArray:
-    """(N,) the seeds and every atom that has an edge from a seed of at most ``reach`` (A)."""
-    grown = seeds.copy()
-    for p in range(len(centers)):
-        if seeds[centers[p]] and squares[p] <= reach * reach:
-            grown[neighbors[p]] = True
-    return grown
-
-
-@jit()
 def coordination(
     chosen: BoolArray, centers: IntArray, neighbors: IntArray, squares: FloatArray, reach: float
 ) -> IntArray:

@@ -17,7 +17,7 @@ from moe_ipi.config import (
 )
 from moe_ipi.errors import ConfigError, StructureError
 from moe_ipi.frames import PERIODIC, Frames, checked_frames
-from moe_ipi.regions import kernels
+from moe_ipi.nearest import nearest_distances
 from moe_ipi.regions.frame import TOLERANCE, Frame
 from moe_ipi.regions.rules import coordination_counts, coordination_seeds, seeds
 from moe_ipi.typing import BoolArray, FloatArray, IntArray
@@ -44,7 +44,7 @@ class Partitioner:
         self.species = tuple(species)
         self._species = np.array(self.species, dtype=np.str_)
         cutoffs = [rule.cutoff for rule in regions.rules if isinstance(rule, (CoordinationRule, CentrosymmetryRule))]
-        self._reach = max([regions.outer, *cutoffs])
+        self._reach = max(cutoffs, default=0.0)
         self.fixed_seeds()
 
     def assign(
@@ -105,9 +105,11 @@ class Partitioner:
         for k, frame in enumerate(self._frames(frames)):
             counts = {rule: np.asarray(values)[k] for rule, values in (coordination or {}).items()}
             chosen = self._seeds(frame, counts)
-            assignment |= self._grown(chosen, frame, self.regions.inner)
-            if previous is not None and self.regions.outer > self.regions.inner:
-                assignment |= previous & self._grown(chosen, frame, self.regions.outer)
+            outer = self.regions.inner if previous is None else self.regions.outer
+            distances = nearest_distances(frame.positions, frame.cell, frame.pbc, chosen, outer + TOLERANCE)
+            assignment |= self._within(distances, self.regions.inner)
+            if previous is not None:
+                assignment |= previous & self._within(distances, outer)
         return assignment | self._disagreeing(disagreement, len(frames))
 
     def _disagreeing(self, disagreement: ArrayLike | None, frames: int) -> BoolArray:
@@ -180,8 +182,8 @@ class Partitioner:
                 chosen |= seeds(rule, frame, f"regions.rules.{number}")
         return chosen
 
-    def _grown(self, chosen: BoolArray, frame: Frame, radius: float) -> BoolArray:
-        if radius == 0.0 or not chosen.any() or chosen.all():
-            return chosen
-        edges = frame.edges
-        return kernels.grow(chosen, edges.centers, edges.neighbors, frame.squares, radius + TOLERANCE)
+    @staticmethod
+    def _within(distances: FloatArray, radius: float) -> BoolArray:
+        """(N,) atoms this close to a seed; without a radius the seeds alone, whatever lies where they do."""
+        within: BoolArray = distances <= (radius + TOLERANCE if radius > 0.0 else 0.0)
+        return within

@@ -22,9 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from moe_ipi.config import BoxRule, IndicesRule, RegionsConfig, SlabRule, SpeciesRule
+from moe_ipi.edges import Edges
 from moe_ipi.errors import ConfigError, StructureError
 from moe_ipi.jit import jit
-from moe_ipi.neighbors import Edges, NeighborLists
+from moe_ipi.neighbors import NeighborLists
 from moe_ipi.regions.kernels import component, squared_distances
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.regions.smooth_boxes import BoxTerms, SmoothBoxes
@@ -85,7 +86,7 @@ class SmoothRegions:
         self.seeds = partitioner.fixed_seeds()
         self.inner, self.width = regions.inner, regions.outer - regions.inner
         self._boxes = SmoothBoxes(regions)
-        self._lists = NeighborLists(self.inner + REACH * self.width, _SKIN)
+        self._lists = NeighborLists(self.inner + REACH * self.width, _SKIN, centers=self.seeds)
 
     def log_bulk(self, positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> FloatArray:
         """(N,) ln(1 - s) of each atom, -inf for seeds.
@@ -146,7 +147,7 @@ class SmoothRegions:
         if not self.seeds.any():
             return Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3))), np.zeros(0)
         edges = self._lists.edges(positions, cell, pbc)
-        kept = self.seeds[edges.centers] & ~self.seeds[edges.neighbors]
+        kept = ~self.seeds[edges.neighbors]
         pairs = Edges(edges.centers[kept], edges.neighbors[kept], edges.shifts[kept])
         squares = squared_distances(positions, cell, pairs.centers, pairs.neighbors, pairs.shifts)
         return pairs, (np.sqrt(squares) - self.inner) / self.width

@@ -11,7 +11,7 @@ from nequip.utils.global_state import set_global_state
 
 from moe_ipi.cotraining.edges import EdgeModel, Graph
 from moe_ipi.cotraining.terms import seam_forces
-from moe_ipi.experts.nequip.expert import expert_from_module
+from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.potential import MoEPotential
 from tests.helpers.structures import co_on_pt
 from tests.helpers.tiny_models import TYPE_NAMES, allegro

@@ -6,7 +6,7 @@ import numpy as np
 
 from moe_ipi.experts.environments import evaluate_in_chunks
 from moe_ipi.experts.expert import Environments
-from moe_ipi.experts.nequip.expert import expert_from_module
+from moe_ipi.experts.nequip.module import expert_from_module
 from tests.helpers import tiny_models
 from tests.helpers.structures import co_on_pt
 

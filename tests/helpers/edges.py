@@ -6,8 +6,8 @@ from itertools import product
 
 import numpy as np
 
+from moe_ipi.edges import Edges
 from moe_ipi.frames import Frames, checked_frames
-from moe_ipi.neighbors import Edges
 
 PERIODIC = (True, True, True)
 TRICLINIC = np.array([[4.0, 0.0, 0.0], [1.5, 3.5, 0.0], [-1.0, 1.2, 4.5]])

@@ -1,4 +1,4 @@
-"""Models compiled with AOTInductor as experts."""
+"""Models compiled with AOTInductor, by ``nequip-compile`` or by this package, as experts."""
 
 from __future__ import annotations
 
@@ -10,23 +10,10 @@ from nequip.data import AtomicDataDict as Keys
 from nequip.nn import graph_model
 
 from moe_ipi.errors import ModelError
-from moe_ipi.experts.nequip.expert import (
-    Description,
-    EdgeFunction,
-    NequipExpert,
-    Reload,
-    Tensor,
-    check_on_graph,
-    open_graph,
-)
-from moe_ipi.experts.nequip.internals import boxed, load_compiled, one_line, target_name
-
-#: What a model compiled by this package takes and returns (see ``compile_job``).
-EDGE_INPUTS = [Keys.POSITIONS_KEY, Keys.EDGE_VECTORS_KEY, Keys.EDGE_INDEX_KEY, Keys.ATOM_TYPE_KEY]
-EDGE_OUTPUTS = [Keys.PER_ATOM_ENERGY_KEY, Keys.EDGE_FORCE_KEY]
-EDGE_TARGET = "moe_ipi"
-#: Changes whenever artifacts of an older version can no longer be used.
-EDGE_FORMAT = "stars-1"
+from moe_ipi.experts.nequip.expert import Description, EdgeFunction, NequipExpert, Reload, Tensor
+from moe_ipi.experts.nequip.internals import load_compiled, one_line, package_loader, target_name
+from moe_ipi.experts.nequip.module import check_on_graph, open_graph
+from moe_ipi.experts.nequip.own_artifacts import EDGE_INPUTS, on_edges
 
 # What an artifact of nequip-compile must ask for, may ask for, and must give (targets pair_nequip,
 # pair_allegro, ase, batch).
@@ -57,7 +44,7 @@ def load_artifact(path: Path, name: str, device: torch.device, again: Reload | N
     inputs, outputs = list(model.input_keys), list(model.output_keys)
     batched = Keys.BATCH_KEY in inputs
     if inputs == EDGE_INPUTS:
-        function = _edge_artifact(model)
+        function = on_edges(package_loader(model))
     elif _GRAPH_NEEDED <= set(inputs) <= _GRAPH_GIVEN and set(outputs) >= _GRAPH_OUTPUTS:
         function = _graph_artifact(model, batched)
     else:
@@ -79,17 +66,6 @@ def load_artifact(path: Path, name: str, device: torch.device, again: Reload | N
 def _target_name(inputs: list[str], outputs: list[str]) -> str:
     name = target_name(inputs, outputs)
     return f"for the target {name}" if name else "for no target that is known here"
-
-
-def _edge_artifact(model: Any) -> EdgeFunction:
-    run = boxed(model)
-
-    def on_edges(vectors: Tensor, edge_index: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
-        # Only the number of the positions is used: it tells the model how many nodes there are.
-        energies, gradients = run([vectors.new_empty((len(types), 3)), vectors, edge_index, types])
-        return energies, gradients
-
-    return on_edges
 
 
 def _graph_artifact(model: Any, batched: bool) -> EdgeFunction:

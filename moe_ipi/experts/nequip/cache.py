@@ -23,7 +23,7 @@ from rich.console import Console
 
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.nequip.archive import archive_problem, digest
-from moe_ipi.experts.nequip.artifacts import EDGE_FORMAT
+from moe_ipi.experts.nequip.own_artifacts import EDGE_FORMAT
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from nequip.scripts import compile as nequip_compile
 
-from moe_ipi.experts.nequip.artifacts import EDGE_INPUTS, EDGE_OUTPUTS, EDGE_TARGET, load_artifact
+from moe_ipi.experts.nequip.artifacts import load_artifact
 from moe_ipi.experts.nequip.chunk import crystal_like
 from moe_ipi.experts.nequip.internals import register_target
 from moe_ipi.experts.nequip.load import load_nequip_model
+from moe_ipi.experts.nequip.own_artifacts import EDGE_INPUTS, EDGE_OUTPUTS, EDGE_TARGET
 
 #: Largest error of energies and gradients, relative to the RMS of the model's: of single precision, and of TF32.
 TOLERANCE = {False: 1e-4, True: 1e-2}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ from nequip.utils.global_state import TF32_KEY, set_global_state
 __all__ = [
     "SOLE_MODEL_KEY",
     "GraphModuleMixin",
-    "boxed",
     "load_compiled",
     "load_saved",
     "one_line",
+    "package_loader",
     "quiet",
     "register_target",
     "target_name",
@@ -44,20 +44,9 @@ def load_compiled(path: Path, device: torch.device) -> tuple[Any, dict[str, Any]
     return model, metadata
 
 
-def boxed(model: Any) -> Callable[[list[torch.Tensor]], list[torch.Tensor]]:
-    """A model from :func:`load_compiled` as a function from the list of its inputs, which it empties, to its outputs.
-
-    torch and NequIP turn dictionaries into these lists and back at every call, which takes 0.3 ms: as long as a cheap
-    expert needs for ten atoms.
-    """
-    run = model.model.loader.boxed_run
-
-    def function(inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-        with torch.inference_mode():
-            outputs: list[torch.Tensor] = run(inputs)
-        return outputs
-
-    return function
+def package_loader(model: Any) -> Any:
+    """torch's own loader below a model of :func:`load_compiled`."""
+    return model.model.loader
 
 
 def load_saved(path: Path) -> dict[str, graph_model.GraphModel]:

@@ -1,4 +1,7 @@
-"""From a NequIP-framework model file to an expert: packages, checkpoints, compiled models."""
+"""From a NequIP-framework model file to an expert: packages, checkpoints, compiled models.
+
+What imports NequIP, which takes seconds, is imported where it is needed: a compiled model in the cache does not.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from nequip.nn import graph_model
 
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.nequip.archive import check_archive, check_digest, digest
-from moe_ipi.experts.nequip.artifacts import load_artifact
 from moe_ipi.experts.nequip.cache import PLAIN, CompileOptions, compiled_model
 from moe_ipi.experts.nequip.chunk import remembered_chunk
-from moe_ipi.experts.nequip.expert import NequipExpert, Reload, expert_from_module
-from moe_ipi.experts.nequip.internals import SOLE_MODEL_KEY, load_saved, one_line
+from moe_ipi.experts.nequip.expert import NequipExpert, Reload
+from moe_ipi.experts.nequip.own_artifacts import load_own_artifact
 
 
 def load_nequip_model(
@@ -85,46 +86,44 @@ def _expert(
     if path.name.endswith(".pt2"):
         if key is not None:
             raise ModelError(f"{path} is compiled and holds one model; remove experts.{name}.key")
+        from moe_ipi.experts.nequip.artifacts import load_artifact
+
         return load_artifact(path, name, device, again)
-    if options is not None:
+    if options is None:
+        from moe_ipi.experts.nequip.saved import saved_expert
 
-        def check() -> str:
-            module, found = _saved_module(path, key, name)
-            expert_from_module(module, name=name)
-            return found
-
-        compiled = partial(compiled_model, path, key=key, name=name, device=str(device), check=check, options=options)
-        artifact = compiled()
-        made = digest(artifact)
-        try:
-            return load_artifact(artifact, name, device, again)
-        except ModelError as error:
-            # It is what was compiled, and yet of no use here: a new one may be.
-            try:
-                artifact = compiled(unfit=made)
-            except ModelError as failed:
-                raise ModelError(f"{error} (which was tried: {failed})") from failed
-            return load_artifact(artifact, name, device, again)
-    return expert_from_module(_saved_module(path, key, name)[0], name=name, device=device, again=again)
+        return saved_expert(path, key, name, device, again)
+    return _compiled_expert(path, key, name, device, options, again)
 
 
-def _saved_module(path: Path, key: str | None, name: str) -> tuple[graph_model.GraphModel, str]:
-    """The model in a package or checkpoint, and its name there."""
+def _compiled_expert(
+    path: Path, key: str | None, name: str, device: torch.device, options: CompileOptions, again: Reload
+) -> NequipExpert:
+    def check() -> str:
+        from moe_ipi.experts.nequip.saved import checked_name
+
+        return checked_name(path, key, name)
+
+    def load(artifact: Path) -> NequipExpert:
+        if device.type == "cpu" and options == PLAIN:
+            return load_own_artifact(artifact, name, again)
+        # It may need libraries of its modifiers, or a precision of the process, which NequIP knows about.
+        from moe_ipi.experts.nequip.artifacts import load_artifact
+
+        return load_artifact(artifact, name, device, again)
+
+    compiled = partial(compiled_model, path, key=key, name=name, device=str(device), check=check, options=options)
+    artifact = compiled()
+    made = digest(artifact)
     try:
-        models = load_saved(path)
-    except Exception as error:
-        raise ModelError(
-            f"cannot load the {name} expert {path}: {one_line(error)}; it must be a NequIP package "
-            "(.nequip.zip), a training checkpoint (.ckpt) or a compiled model (.nequip.pt2)"
-        ) from error
-    available = list(models)
-    wanted = key if key is not None else (available[0] if len(available) == 1 else SOLE_MODEL_KEY)
-    if wanted not in available:
-        raise ModelError(
-            f"{path} holds the models {', '.join(available)}; set experts.{name}.key to one of them"
-            + (f" (got '{key}')" if key is not None else "")
-        )
-    return models[wanted], wanted
+        return load(artifact)
+    except ModelError as error:
+        # It is what was compiled, and yet of no use here: a new one may be.
+        try:
+            artifact = compiled(unfit=made)
+        except ModelError as failed:
+            raise ModelError(f"{error} (which was tried: {failed})") from failed
+        return load(artifact)
 
 
 def _device(device: str) -> torch.device:

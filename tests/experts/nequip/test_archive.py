@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from moe_ipi.errors import ModelError
-from moe_ipi.experts.nequip import load
+from moe_ipi.experts.nequip import artifacts, saved
 from moe_ipi.experts.nequip.archive import archive_problem, digest
 from moe_ipi.experts.nequip.load import load_nequip_model
 from moe_ipi.models import find_config
@@ -34,8 +34,8 @@ def contents(path: Path) -> list[tuple[int, int]]:
 @pytest.fixture
 def never(monkeypatch):
     """torch must not see the file."""
-    for name in ("load_saved", "load_artifact"):
-        monkeypatch.setattr(load, name, lambda *arguments: pytest.fail("torch has seen a damaged file"))
+    for module, name in ((saved, "load_saved"), (artifacts, "load_artifact")):
+        monkeypatch.setattr(module, name, lambda *arguments: pytest.fail("torch has seen a damaged file"))
 
 
 def test_one_bit_in_the_largest_parts_of_a_package(tmp_path, never):

@@ -17,7 +17,7 @@ import torch
 from moe_ipi.ahead import compile_pair
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.expert import Environments
-from moe_ipi.experts.nequip import cache, load
+from moe_ipi.experts.nequip import cache, load, saved
 from moe_ipi.experts.nequip.cache import CompileOptions, compiled_model
 from moe_ipi.experts.nequip.load import load_nequip_model
 from moe_ipi.potential import MoEPotential
@@ -202,16 +202,15 @@ def test_an_artifact_that_cannot_be_loaded_is_compiled_once_more(tmp_path, compi
     loaded: list[bytes] = []
     fails = 2
 
-    def load_artifact(path: Path, *more: object) -> object:
+    def load_own_artifact(path: Path, *more: object) -> object:
         loaded.append(path.read_bytes())
         if len(loaded) < fails:
             raise ModelError("cannot load the compiled model")
         return SimpleNamespace(name="an expert")
 
-    monkeypatch.setattr(load, "load_artifact", load_artifact)
+    monkeypatch.setattr(load, "load_own_artifact", load_own_artifact)
     # The model itself is of no interest here.
-    monkeypatch.setattr(load, "_saved_module", lambda *arguments: (None, "sole_model"))
-    monkeypatch.setattr(load, "expert_from_module", lambda *arguments, **options: None)
+    monkeypatch.setattr(saved, "checked_name", lambda *arguments: "sole_model")
     assert load_nequip_model(tmp_path / "model.nequip.zip", compile=True).name == "an expert"
     assert compiler.runs == 2 and len(loaded) == 2 and loaded[0] != loaded[1]
     # Not for ever; and what another process has made in the meantime is tried first.

@@ -7,7 +7,7 @@ import pytest
 
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.expert import Environments
-from moe_ipi.experts.nequip.expert import expert_from_module
+from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.potential import MoEPotential
 from tests.helpers import tiny_models
 from tests.helpers.comparison import assert_equals_calculator, calculator

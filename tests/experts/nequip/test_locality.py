@@ -8,8 +8,8 @@ import pytest
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.expert import Environments
 from moe_ipi.experts.finnis_sinclair import FinnisSinclair
-from moe_ipi.experts.nequip.expert import expert_from_module
 from moe_ipi.experts.nequip.locality import check_strictly_local
+from moe_ipi.experts.nequip.module import expert_from_module
 from tests.helpers import tiny_models
 
 

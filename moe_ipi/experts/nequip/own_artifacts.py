@@ -1,0 +1,60 @@
+"""Models that this package has compiled, loaded without NequIP: importing it takes most of a driver's start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from moe_ipi.errors import ModelError
+from moe_ipi.experts.nequip.expert import Description, EdgeFunction, NequipExpert, Reload, Tensor
+
+#: What such a model takes and returns, in NequIP's words (see ``compile_job``): positions, of which only the number is
+#: used, edge vectors, edge index and types to atomic energies and edge gradients.
+EDGE_INPUTS = ["pos", "edge_vectors", "edge_index", "atom_types"]
+EDGE_OUTPUTS = ["atomic_energy", "edge_forces"]
+EDGE_TARGET = "moe_ipi"
+#: Changes whenever artifacts of an older version can no longer be used.
+EDGE_FORMAT = "stars-1"
+
+
+def load_own_artifact(path: Path, name: str, again: Reload | None = None) -> NequipExpert:
+    """An expert from an artifact of target ``moe_ipi`` for the CPU.
+
+    Args:
+        path: ``*.nequip.pt2``, compiled by this package.
+        name: what to call the expert in messages.
+        again: how the expert is loaded again, see :class:`NequipExpert`.
+
+    Raises:
+        ModelError: it cannot be loaded here.
+    """
+    try:
+        loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1)
+        metadata = loader.get_metadata()
+        inputs, species = metadata["nequip_aoti_inputs"].split(), tuple(metadata["type_names"].split())
+        if inputs != EDGE_INPUTS:
+            raise ValueError(f"its inputs are {' '.join(inputs)}")
+        description = Description(species, float(metadata["r_max"]), name)
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelError(
+            f"cannot load the compiled {name} expert {path}: {said}; compile it again with this version of torch on "
+            "this machine"
+        ) from error
+    return NequipExpert(on_edges(loader), description, torch.device("cpu"), again)
+
+
+def on_edges(loader: torch._C._aoti.AOTIModelPackageLoader) -> EdgeFunction:
+    """A loaded artifact of target ``moe_ipi`` as the function of an expert.
+
+    It is called with the list of its inputs: torch's and NequIP's wrappers turn dictionaries into such lists and back,
+    which takes 0.3 ms a call, as long as a cheap expert needs for ten atoms.
+    """
+
+    def function(vectors: Tensor, edge_index: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode():
+            energies, gradients = loader.boxed_run([vectors.new_empty((len(types), 3)), vectors, edge_index, types])
+        return energies, gradients
+
+    return function
