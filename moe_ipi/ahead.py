@@ -10,6 +10,7 @@ import numpy as np
 from moe_ipi.config import FinnisSinclairExpert, load_config
 from moe_ipi.errors import ConfigError
 from moe_ipi.models import find_config
+from moe_ipi.threads import threads
 
 
 def compile_pair(config: str | Path, *, device: str | None = None, log: Callable[[str], None] = print) -> None:
@@ -28,12 +29,10 @@ def compile_pair(config: str | Path, *, device: str | None = None, log: Callable
     tables = {"complex": loaded.experts.complex, "bulk": loaded.experts.bulk}
     if all(isinstance(table, FinnisSinclairExpert) for table in tables.values()):
         raise ConfigError(f"{config} has no model to compile: both experts are analytic")
-    import torch  # slow to import
-
-    from moe_ipi.potential import MoEPotential
+    from moe_ipi.potential import MoEPotential  # imports torch
 
     potential = MoEPotential.from_config(loaded, (), device=device, compile=True)
-    where = f"{device or loaded.compute.device}, {torch.get_num_threads()} thread(s)"
+    where = f"{device or loaded.compute.device}, {threads()} thread(s)"
     for name, table in tables.items():
         if isinstance(table, FinnisSinclairExpert):
             log(f"{name}: analytic, nothing to compile")

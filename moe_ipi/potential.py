@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moe_ipi.config import Config
+from moe_ipi.config import Config, ModelExpert
 from moe_ipi.edges import Edges
 from moe_ipi.errors import ModelError, StructureError
 from moe_ipi.experts.environments import OwnedEdges, add_forces, evaluate_in_chunks, packed, select_edges
@@ -17,7 +17,7 @@ from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.loading import load_expert
 from moe_ipi.frames import PERIODIC, Frames, checked_assignment, checked_frames
 from moe_ipi.neighbors import NeighborLists
-from moe_ipi.threads import set_threads
+from moe_ipi.threads import set_threads, set_workers, threads
 from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray
 
 
@@ -111,9 +111,13 @@ class MoEPotential:
         """
         changes = {"device": device, "compile": compile}
         compute = config.compute.model_copy(update={key: value for key, value in changes.items() if value is not None})
+        models = [each for each in (config.experts.complex, config.experts.bulk) if isinstance(each, ModelExpert)]
+        if models:
+            # Before they are loaded: a compiled model is made for so many calls at once.
+            compiled_here = compute.compile and not any(model.path.name.endswith(".pt2") for model in models)
+            share = set_workers if compiled_here and compute.device == "cpu" else set_threads
+            share(compute.threads or threads())
         experts = {name: load_expert(getattr(config.experts, name), compute, name=name) for name in ("complex", "bulk")}
-        if config.compute.threads is not None:
-            set_threads(config.compute.threads)
         return cls(**experts, species=species, skin=config.compute.skin)
 
     @property

@@ -14,6 +14,7 @@ import numpy as np
 
 from moe_ipi.experts.expert import Environments, Expert
 from moe_ipi.jit import jit
+from moe_ipi.threads import in_parallel, workers
 from moe_ipi.typing import FloatArray, IntArray
 
 #: So few edges are never divided.
@@ -138,15 +139,19 @@ def evaluate_in_chunks(
         chunk = n_edges if n_edges <= SMALLEST_CHUNK else expert.chunk
     if n_edges <= chunk:
         return expert.evaluate(environments)
-    energies, gradients = zip(*(expert.evaluate(part) for part in _chunks(environments, chunk)), strict=True)
+    most = min(workers(), expert.concurrency)
+    # So many that the threads end together.
+    number = -(-n_edges // (chunk * most)) * most
+    parts = in_parallel(expert.evaluate, list(_parts(environments, number)), most)
+    energies, gradients = zip(*parts, strict=True)
     return np.concatenate(energies), np.concatenate(gradients)
 
 
-def _chunks(whole: Environments, chunk: int) -> Iterator[Environments]:
+def _parts(whole: Environments, number: int) -> Iterator[Environments]:
+    """About so many equal parts, which are runs of whole centres."""
     n_edges, n_centers = len(whole.centers), len(whole.center_types)
-    # first_edge[c] is the first edge of centre c: a chunk is a run of whole centres.
+    # first_edge[c] is the first edge of centre c.
     first_edge = np.searchsorted(whole.centers, np.arange(n_centers + 1))
-    number = -(-n_edges // chunk)
     inner = np.searchsorted(first_edge, n_edges * np.arange(1, number) // number)
     bounds = np.unique(np.concatenate(([0], inner, [n_centers])))
     for start, stop in itertools.pairwise(bounds):

@@ -42,6 +42,11 @@ class Expert(ABC):
         """About how many edges a call of :meth:`evaluate` should have: more take more memory, and no less time."""
         return 100_000
 
+    @property
+    def concurrency(self) -> int:
+        """How many calls of :meth:`evaluate` may run at once, in threads."""
+        return 1
+
     @abstractmethod
     def evaluate(self, environments: Environments) -> tuple[FloatArray, FloatArray]:
         """Energies of the centres and their derivatives.

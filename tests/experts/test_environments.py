@@ -30,6 +30,7 @@ def test_chunks_are_equally_large_and_whole():
         """Notes what it is given."""
 
         chunk = 1500
+        concurrency = 1
 
         def __init__(self) -> None:
             self.seen: list[Environments] = []

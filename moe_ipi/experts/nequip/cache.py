@@ -160,10 +160,14 @@ def _compile(path: Path, target: Path, *, key: str, name: str, device: str, opti
         artifact = Path(scratch) / "model.nequip.pt2"
         command = [sys.executable, "-m", "moe_ipi.experts.nequip.compile_job", str(path.absolute()), str(artifact)]
         command += ["--device", device, "--key", key, *options.arguments]
+        # The number of threads would be written into the code.
+        env = os.environ | {"OMP_NUM_THREADS": "1"}
         if not console.is_terminal:
             console.print(f"moe-ipi: {message}", highlight=False)
         with console.status(f"moe-ipi: {message}"):
-            job = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=scratch)
+            job = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=scratch, env=env
+            )
         if job.returncode != 0 or not artifact.exists():
             log = target.with_suffix(".log")
             log.write_text(job.stdout + job.stderr)

@@ -50,6 +50,7 @@ class NequipExpert(Expert):
         description: its types, cutoff and name.
         device: where ``function`` runs.
         again: function and arguments that load it again; without, it cannot be pickled.
+        concurrency: how many calls ``function`` bears at once.
 
     Attributes:
         choose_chunk: decides about :attr:`chunk` when it is first needed (the number of threads is known by then).
@@ -59,7 +60,12 @@ class NequipExpert(Expert):
     """
 
     def __init__(
-        self, function: EdgeFunction, description: Description, device: torch.device, again: Reload | None = None
+        self,
+        function: EdgeFunction,
+        description: Description,
+        device: torch.device,
+        again: Reload | None = None,
+        concurrency: int = 1,
     ) -> None:
         wrong = [t for t in description.type_names if not is_element(t)]
         if wrong:
@@ -75,6 +81,12 @@ class NequipExpert(Expert):
         self._again = again
         self.choose_chunk: Callable[[NequipExpert], int] = lambda expert: expert.default_chunk
         self._chunk: int | None = None
+        self._concurrency = concurrency
+
+    @property
+    def concurrency(self) -> int:
+        """See :attr:`Expert.concurrency`."""
+        return self._concurrency
 
     @property
     def default_chunk(self) -> int:

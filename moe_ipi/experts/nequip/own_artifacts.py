@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from moe_ipi.errors import ModelError
+from moe_ipi.experts.nequip.aoti import ConcurrentModel
 from moe_ipi.experts.nequip.expert import Description, EdgeFunction, NequipExpert, Reload, Tensor
+from moe_ipi.threads import workers
 
 #: What such a model takes and returns, in NequIP's words (see ``compile_job``): positions, of which only the number is
 #: used, edge vectors, edge index and types to atomic energies and edge gradients.
@@ -15,7 +18,7 @@ EDGE_INPUTS = ["pos", "edge_vectors", "edge_index", "atom_types"]
 EDGE_OUTPUTS = ["atomic_energy", "edge_forces"]
 EDGE_TARGET = "moe_ipi"
 #: Changes whenever artifacts of an older version can no longer be used.
-EDGE_FORMAT = "stars-1"
+EDGE_FORMAT = "stars-2"
 
 
 def load_own_artifact(path: Path, name: str, again: Reload | None = None) -> NequipExpert:
@@ -36,16 +39,24 @@ def load_own_artifact(path: Path, name: str, again: Reload | None = None) -> Neq
         if inputs != EDGE_INPUTS:
             raise ValueError(f"its inputs are {' '.join(inputs)}")
         description = Description(species, float(metadata["r_max"]), name)
+        model: Runs = loader if workers() == 1 else ConcurrentModel(path, workers())
     except Exception as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelError(
             f"cannot load the compiled {name} expert {path}: {said}; compile it again with this version of torch on "
             "this machine"
         ) from error
-    return NequipExpert(on_edges(loader), description, torch.device("cpu"), again)
+    return NequipExpert(on_edges(model), description, torch.device("cpu"), again, workers())
 
 
-def on_edges(loader: torch._C._aoti.AOTIModelPackageLoader) -> EdgeFunction:
+class Runs(Protocol):
+    """A compiled model, as torch or this package loads it."""
+
+    def boxed_run(self, inputs: list[Tensor]) -> list[Tensor]:
+        """The outputs for a list of inputs, which may be emptied."""
+
+
+def on_edges(model: Runs) -> EdgeFunction:
     """A loaded artifact of target ``moe_ipi`` as the function of an expert.
 
     It is called with the list of its inputs: torch's and NequIP's wrappers turn dictionaries into such lists and back,
@@ -54,7 +65,7 @@ def on_edges(loader: torch._C._aoti.AOTIModelPackageLoader) -> EdgeFunction:
 
     def function(vectors: Tensor, edge_index: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
         with torch.inference_mode():
-            energies, gradients = loader.boxed_run([vectors.new_empty((len(types), 3)), vectors, edge_index, types])
+            energies, gradients = model.boxed_run([vectors.new_empty((len(types), 3)), vectors, edge_index, types])
         return energies, gradients
 
     return function

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from ase import Atoms
 
-from moe_ipi.threads import set_threads
+from moe_ipi.threads import one_thread
 from moe_ipi.validation.checks.eos import NO_CRYSTAL
 from moe_ipi.validation.result import Check, Quantity, Table
 from moe_ipi.validation.subject import Subject
@@ -29,24 +29,18 @@ def check(subject: Subject) -> Check:
     if subject.config.validation is None:
         result.skipped = NO_CRYSTAL
         return result
-    import torch  # slow to import
-
     atoms = subject.crystal().repeat(3 if subject.quick else 6)
     atoms.positions += np.random.default_rng(subject.seed).normal(0, 0.05, (len(atoms), 3))
     potential = subject.potential.with_species(atoms.get_chemical_symbols())
     masks = {"complex": np.ones(len(atoms), bool), "bulk": np.zeros(len(atoms), bool)}
     seconds: dict[str, list[float]] = {name: [] for name in masks}
-    before = torch.get_num_threads()
-    set_threads(1)
-    try:
+    with one_thread():
         for turn in range(4 if subject.quick else 7):
             for name, mask in masks.items():
                 start = time.perf_counter()
                 potential.evaluate(atoms.positions[None], atoms.cell.array[None], mask)
                 if turn >= 2:  # the first turns warm up
                     seconds[name].append(time.perf_counter() - start)
-    finally:
-        set_threads(before)
     ratio = float(np.median(np.array(seconds["complex"]) / np.array(seconds["bulk"])))
     how = "compiled" if compiled else "not compiled"
     result.quantities.append(

@@ -16,11 +16,14 @@ import torch
 
 from moe_ipi.ahead import compile_pair
 from moe_ipi.errors import ModelError
+from moe_ipi.experts.environments import evaluate_in_chunks
 from moe_ipi.experts.expert import Environments
 from moe_ipi.experts.nequip import cache, load, saved
 from moe_ipi.experts.nequip.cache import CompileOptions, compiled_model
+from moe_ipi.experts.nequip.chunk import crystal_like
 from moe_ipi.experts.nequip.load import load_nequip_model
 from moe_ipi.potential import MoEPotential
+from moe_ipi.threads import set_threads, set_workers
 from tests.helpers import tiny_models
 from tests.helpers.comparison import everywhere
 from tests.helpers.processes import ROOT, wait_until
@@ -67,6 +70,23 @@ def check_assignments_compile_nothing(package, monkeypatch):
     assert torch._dynamo.utils.counters == compilations
 
 
+def check_several_threads(package):
+    """Chunks are evaluated at once; the result is that of one thread, and the same every time."""
+    single = load_nequip_model(package, key="bulk", name="bulk", compile=True, chunk=300)
+    set_workers(2)
+    try:
+        double = load_nequip_model(package, key="bulk", name="bulk", compile=True, chunk=300)
+        environments = crystal_like(double, 5000)
+        assert double.concurrency == 2
+        first, second = (evaluate_in_chunks(double, environments) for _ in range(2))
+    finally:
+        set_threads(1)
+    expected = evaluate_in_chunks(single, environments)
+    for k in range(2):
+        assert (first[k] == second[k]).all()
+        np.testing.assert_allclose(first[k], expected[k], rtol=1e-10, atol=1e-10 * np.abs(expected[k]).max())
+
+
 def test_compiled_model_is_cached_and_equal(package, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("MOE_IPI_CACHE_DIR", str(tmp_path / "cache"))
     compiled = load_nequip_model(package, key="bulk", name="bulk", compile=True)
@@ -85,6 +105,7 @@ def test_compiled_model_is_cached_and_equal(package, tmp_path, monkeypatch, capf
         assert np.allclose(out.forces, eager.forces, rtol=0, atol=1e-11 * max(np.abs(eager.forces).max(), 1.0))
     check_what_is_compiled_ahead(package, tmp_path, written, artifact)
     check_assignments_compile_nothing(package, monkeypatch)
+    check_several_threads(package)
     empty = Environments(np.zeros((0, 3)), np.zeros(0, int), np.array([1]), np.zeros(0, int))
     assert compiled.evaluate(empty)[0] == [tiny_models.SHIFTS["C"]]
 
