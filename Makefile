@@ -2,6 +2,8 @@
 # make test        install into .venv and run the tests
 # make test-slow   the tests that compile several models
 # make soak MINUTES=60   path integrals, and one fault after the other; prints a table (docs/reliability.md)
+# make bench       timings, as ratios measured side by side; about ten minutes of a quiet machine; benchmarks/results/
+# make bench-full  the same with up to 32,000 atoms, 10^6 for what is no expert, and 32 beads: hours
 # make check       formatting, lint and types, as CI does first
 # make dev         everything for work on moe_ipi: tools, and hooks that run before a commit
 # make dist        sdist and wheel in dist/, checked
@@ -9,7 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_INSTALL = $(VENV)/bin/pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test test-slow soak check dev dist
+.PHONY: install demo test test-slow soak bench bench-full check dev dist
 
 install: $(VENV)/installed
 
@@ -37,6 +39,13 @@ test-slow: install
 MINUTES ?= 10
 soak: install
 	$(VENV)/bin/python -m tests.soak.soak --minutes $(MINUTES)
+
+BENCH ?=
+bench: install
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks $(BENCH)
+
+bench-full: install
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m benchmarks --full $(BENCH)
 
 check: $(VENV)/tools
 	$(VENV)/bin/ruff format --check .

@@ -29,7 +29,7 @@ def write(folder: Path, tables: Sequence[Table], where: Mapping[str, str], comma
         *(f"- {name}: {value}" for name, value in where.items()),
         "",
     ]
-    if any(table.key in ("mixture", "growth") for table in tables):
+    if any(table.key == "mixture" for table in tables):
         draw(folder / "benchmarks.png", tables)
         lines += ["![speed and efficiency](benchmarks.png)", ""]
     for table in tables:
@@ -64,16 +64,14 @@ def text(value: float | int | str) -> str:
 
 def draw(path: Path, tables: Sequence[Table]) -> None:
     """Speed over the full expert with its bound, and the efficiency."""
-    by_key = {table.key: table for table in tables}
+    rows = next(table.rows for table in tables if table.key == "mixture")
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), constrained_layout=True)
-    if "mixture" in by_key:
-        rows = by_key["mixture"].rows
-        for size in sorted({row[0] for row in rows}):
-            mine = [row for row in rows if row[0] == size]
-            percent = [row[1] for row in mine]
-            (line,) = axes[0].plot(percent, [row[4] for row in mine], "o-", label=f"{size:,} atoms")
-            axes[0].plot(percent, [row[5] for row in mine], "--", color=line.get_color(), lw=1)
-            axes[1].plot(percent, [row[6] for row in mine], "o-", label=f"{size:,} atoms")
+    for size in sorted({row[0] for row in rows}):
+        mine = [row for row in rows if row[0] == size]
+        percent = [row[1] for row in mine]
+        (line,) = axes[0].plot(percent, [row[4] for row in mine], "o-", label=f"{size:,} atoms")
+        axes[0].plot(percent, [row[5] for row in mine], "--", color=line.get_color(), lw=1)
+        axes[1].plot(percent, [row[6] for row in mine], "o-", label=f"{size:,} atoms")
     axes[0].set(xlabel="complex atoms, %", ylabel="speed over the full expert", xscale="log", yscale="log")
     axes[0].set_title("dashed: no mixture can be faster", fontsize="medium")
     axes[1].set(xlabel="complex atoms, %", ylabel="efficiency", xscale="log", ylim=(0.8, 1.05))

@@ -13,7 +13,7 @@ from moe_ipi.models import find_config
 from moe_ipi.plugin.compatibility import check_compatible
 from moe_ipi.plugin.ipi_input import InputError, read_input
 from moe_ipi.run.endpoint import free_endpoint
-from moe_ipi.run.local_drivers import Drivers, threads_environment
+from moe_ipi.run.local_drivers import Drivers, gpus_to_share, threads_environment
 from moe_ipi.run.supervisor import Supervisor
 from moe_ipi.run.template import write_template
 
@@ -72,7 +72,8 @@ def run_simulation(
     _check_regions(loaded, template)
     for line in filter(None, notes):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    plan = Drivers(n_drivers, path.resolve(), template, device, compile)
+    gpus = gpus_to_share(device or loaded.compute.device)
+    plan = Drivers(n_drivers, path.resolve(), template, device, compile, gpus)
     if n_drivers == 0:
         for command in plan.commands(run):
             console.print(f"start drivers: {command}", markup=False, highlight=False, soft_wrap=True)

@@ -19,6 +19,9 @@ from moe_ipi.threads import threads_per_driver
 #: How Python starts a module; -P: a file of the user's folder must not hide it.
 PYTHON = (sys.executable, "-P", "-m")
 
+#: Where Linux lists NVIDIA's GPUs; torch, which would tell, is slow to import.
+_GPUS = Path("/proc/driver/nvidia/gpus")
+
 
 @dataclass
 class Place:
@@ -73,6 +76,7 @@ class Drivers:
         template: structure with the species.
         device: overrides ``compute.device``.
         compile: overrides ``compute.compile``.
+        gpus: as ``CUDA_VISIBLE_DEVICES`` names them: the drivers take them in turn.
     """
 
     number: int
@@ -80,6 +84,7 @@ class Drivers:
     template: Path
     device: str | None = None
     compile: bool | None = None
+    gpus: Sequence[str] = ()
 
     def places(self, run: IPIInput, folder: Path, environment: Mapping[str, str]) -> list[Place]:
         """Where they are started: ``number`` places for each ``<ffsocket>``.
@@ -92,7 +97,7 @@ class Drivers:
             environment: their environment variables.
         """
         several = len(run.servers) > 1
-        places = []
+        places: list[Place] = []
         for name, server in run.servers:
             # The name of a force field may be no name for a file.
             prefix = f"{run.prefix}.{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}" if several else run.prefix
@@ -103,11 +108,14 @@ class Drivers:
                     command=(*PYTHON, "moe_ipi.cli", "driver", *self._options(server)),
                     log=folder / f"{prefix}.driver-{k}.log",
                     append=run.step > 0,
-                    environment={**environment, PARENT: str(os.getpid())},
+                    environment={**environment, **self._gpu(len(places) + k - 1), PARENT: str(os.getpid())},
                 )
                 for k in range(1, self.number + 1)
             ]
         return places
+
+    def _gpu(self, number: int) -> dict[str, str]:
+        return {"CUDA_VISIBLE_DEVICES": self.gpus[number % len(self.gpus)]} if self.gpus else {}
 
     def commands(self, run: IPIInput) -> list[str]:
         """For each ``<ffsocket>`` the command that starts a driver on this host."""
@@ -135,3 +143,16 @@ def threads_environment(config: Config, n_drivers: int) -> dict[str, str]:
     if config.compute.threads is not None or "OMP_NUM_THREADS" in os.environ:
         return {}
     return {"OMP_NUM_THREADS": str(threads_per_driver(n_drivers))}
+
+
+def gpus_to_share(device: str) -> list[str]:
+    """The GPUs of this machine that drivers on a device should share out: none unless it is ``cuda`` without a number.
+
+    They are those of ``CUDA_VISIBLE_DEVICES``, else all that the driver of the kernel knows.
+    """
+    if device != "cuda":
+        return []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
+    return [str(number) for number in range(len(list(_GPUS.glob("*"))))]

@@ -10,7 +10,8 @@ import pytest
 
 from moe_ipi.driver.address import Server
 from moe_ipi.plugin.ipi_input import InputError, read_input
-from moe_ipi.run.local_drivers import threads_environment
+from moe_ipi.run import local_drivers
+from moe_ipi.run.local_drivers import Drivers, gpus_to_share, threads_environment
 from moe_ipi.threads import available_cores
 from tests.helpers import inputs
 from tests.helpers.case import Case
@@ -76,6 +77,24 @@ def test_addresses(case: Case) -> None:
     path.write_text(text.replace("mode='unix'", "mode='shm'", 1))
     with pytest.raises(InputError, match=r"'bulk' and 'the/rest' of .* the same address: give each its own <address>"):
         read_input(path, case.folder)
+
+
+def test_drivers_take_the_gpus_in_turn(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for name in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / "gpus" / name).mkdir(parents=True)
+    monkeypatch.setattr(local_drivers, "_GPUS", tmp_path / "gpus")
+    assert gpus_to_share("cpu") == gpus_to_share("cuda:1") == []
+    assert gpus_to_share("cuda") == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5,GPU-8a")
+    assert gpus_to_share("cuda") == ["3", "5", "GPU-8a"]
+    monkeypatch.setattr(local_drivers, "_GPUS", tmp_path / "none")
+    run = read_input(split(case), case.folder)
+    plan = Drivers(2, case.folder / "moe.toml", case.template, gpus=gpus_to_share("cuda"))
+    places = plan.places(run, case.folder, {})
+    assert [place.environment["CUDA_VISIBLE_DEVICES"] for place in places] == ["3", "5", "GPU-8a", "3"]
+    plain = Drivers(2, case.folder / "moe.toml", case.template).places(run, case.folder, {})
+    assert not any("CUDA_VISIBLE_DEVICES" in place.environment for place in plain)
 
 
 def test_all_drivers_share_the_cores(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

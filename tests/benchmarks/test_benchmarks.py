@@ -1,0 +1,90 @@
+"""The benchmarks run: on the analytic pair, and what they write.  No time is judged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import report
+from benchmarks.harness import Settings, Table, machine, ratio, side_by_side
+from tests.helpers.processes import ROOT
+
+CONFIG = """
+[experts.complex]
+type = "finnis-sinclair"
+parameters = "complex"
+[experts.bulk]
+type = "finnis-sinclair"
+parameters = "bulk"
+[regions]
+radius = 3.0
+rules = [{type = "species", species = ["C", "O"]}]
+[validation]
+element = "Pt"
+lattice = "fcc"
+lattice_parameter = 3.977
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "moe.toml").write_text(CONFIG)
+    return Settings(tmp_path / "moe.toml", full=False, threads=1, scratch=tmp_path / "scratch")
+
+
+def test_turns_are_taken_and_the_first_is_dropped():
+    calls = []
+    seconds = side_by_side({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, turns=2)
+    assert calls == ["a", "b"] * 3
+    assert {name: len(each) for name, each in seconds.items()} == {"a": 2, "b": 2}
+    assert ratio(np.array([2.0, 6.0, 100.0]), np.array([1.0, 2.0, 1.0])) == 3.0
+
+
+@pytest.mark.parametrize("key", ["mixture", "step"])
+def test_small_benchmarks(settings, key, monkeypatch):
+    module = __import__(f"benchmarks.{key}", fromlist=["run"])
+    monkeypatch.setattr(module, "REPEATS", {500: (2, 2, 2), 2_048: (3, 3, 3), 8_192: (3, 3, 3)})
+    for table in module.run(settings):
+        assert table.rows
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert np.isfinite([value for row in table.rows for value in row if not isinstance(value, str)]).all()
+        if key == "step":  # shares of the whole step
+            np.testing.assert_allclose([sum(row[2:]) for row in table.rows], 100.0)
+
+
+def test_lists_are_compared_with_vesin(settings, monkeypatch):
+    from benchmarks import lists
+
+    monkeypatch.setattr(lists, "REPEATS", ((4, 4, 4), (5, 5, 5), (6, 6, 6)))
+    (table,) = lists.run(settings)
+    assert [row[0] for row in table.rows] == [256, 500]
+
+
+def test_start_up_is_measured_with_a_real_driver(settings):
+    from benchmarks import startup
+
+    (table,) = startup.run(settings)
+    assert table.rows[0][0] == "ready cache" and 0 < table.rows[0][1] < 300
+
+
+def test_report(tmp_path):
+    rows = [[500, 100.0 * f, 10.0, 1.0, 10.0, 12.0, 0.83] for f in (0.02, 0.05, 0.1, 0.3)]
+    table = Table("mixture", "Title", ["atoms", "f", "full", "both", "speed", "bound", "efficiency"], rows, "A note.")
+    report.write(tmp_path, [table], machine(1), "python -m benchmarks", "2026-01-01")
+    content = json.loads((tmp_path / "benchmarks.json").read_text())
+    assert content["tables"][0]["rows"] == rows and "torch" in content["machine"]["versions"]
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "| 500 | 5.00 | 10.0 | 1.00 | 10.0 | 12.0 | 0.83 |" in page and "A note." in page
+    assert (tmp_path / "benchmarks.png").stat().st_size > 10_000
+
+
+def test_command_names_what_there_is():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--only", "flight"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 2 and "there is no benchmark flight; there are mixture, routes" in done.stderr
