@@ -25,7 +25,7 @@ from rich.progress import track
 from vesin import NeighborList
 
 from moe_ipi import MoEPotential
-from moe_ipi.config import ModelExpert
+from moe_ipi.config import ComputeConfig, ModelExpert
 from moe_ipi.experts.environments import Environments, evaluate_in_chunks
 from moe_ipi.experts.loading import load_expert
 from moe_ipi.threads import set_threads
@@ -38,7 +38,9 @@ REPEATS = 5
 
 def potential_of(run: Path) -> MoEPotential:
     """The compiled expert of a training, twice."""
-    expert = load_expert(ModelExpert(path=(run / "best.ckpt").resolve()), name="bulk", compile=True)
+    expert = load_expert(
+        ModelExpert(path=(run / "best.ckpt").resolve()), ComputeConfig(compile=True, threads=1), name="bulk"
+    )
     return MoEPotential(expert, expert, ["Pt"])
 
 
