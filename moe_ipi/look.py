@@ -20,6 +20,7 @@ from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.regions.smooth import SmoothRegions, check_smooth, suits_drawing
 from moe_ipi.regions.warnings import assignment_warning
 from moe_ipi.structure import periodicity_note, read_template
+from moe_ipi.threads import threads
 from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray
 
 #: An atom is at the edge while both experts have this weight: with one seed, between radius_in and radius_out.
@@ -100,7 +101,8 @@ def look(
     warning = _warning(partitioner, frames, found)
     if warning is not None:
         log(f"warning: {warning}")
-    for line in _speed(found, potential if time else None, frames):
+    compiled = loaded.compute.compile if compile is None else compile
+    for line in _speed(found, potential if time else None, frames, "compiled" if compiled else "not compiled"):
         log(line)
     if output is not None:
         _write(atoms, found, output)
@@ -205,7 +207,8 @@ def _warning(partitioner: Partitioner, frames: Frames, found: Look) -> str | Non
     return text
 
 
-def _speed(found: Look, potential: MoEPotential | None, frames: Frames) -> list[str]:
+def _speed(found: Look, potential: MoEPotential | None, frames: Frames, how: str) -> list[str]:
+    """Lines about the speed; without a potential, what it depends on.  ``how`` the experts are computed."""
     natoms = len(found.assignment)
     f = found.mean / natoms
     ends = [count / natoms for count in (found.fewest, found.most)]
@@ -224,7 +227,7 @@ def _speed(found: Look, potential: MoEPotential | None, frames: Frames) -> list[
     milli = {name: 1000 * float(np.median(times)) for name, times in seconds.items()}
     return [
         f"on every atom the complex expert takes {milli['complex']:.3g} ms here, the bulk expert {milli['bulk']:.3g} "
-        f"ms: r = {r:.3f}",
+        f"ms ({how}, {threads()} thread(s)): r = {r:.3f}",
         f"expected speed: {formula} = {expected[0]:.2f} times that of the complex expert on every atom{both}; measured "
         f"with {found.assignment.sum()} complex atoms: {gain:.2f} times",
     ]

@@ -107,7 +107,10 @@ class History:
 
 def _known_until(path: Path) -> int | None:
     """The step after which the ledger does not tell the assignment, as a checkpoint with another was continued."""
-    found = _OTHER.search(path.read_text(encoding="utf-8", errors="replace"))
+    try:
+        found = _OTHER.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        raise LedgerError(f"cannot read '{path}': {error.strerror or error}") from error
     return int(found[1]) if found else None
 
 
