@@ -32,16 +32,13 @@ class Sources:
         track: where the positions are.
         ledger: the history of the assignment.
         extras: assignments that drivers returned.
+        files: all files of the run that are of these kinds.
     """
 
     track: Track
     ledger: Path | None
     extras: Path | None
-
-    @property
-    def files(self) -> list[Path]:
-        """All of them."""
-        return [*self.track.files.values(), *(path for path in (self.ledger, self.extras) if path is not None)]
+    files: Sequence[Path]
 
 
 def write_trajectory(
@@ -107,7 +104,9 @@ def find_sources(prefix: Path, *, beads: bool, track: str | None) -> Sources:
             "and no <trajectory> of extras with moe_assignment"
         )
     # All beads have one assignment.
-    return Sources(chosen, ledger, returned[min(returned)] if returned else None)
+    files = [*returned.values(), *(path for each in tracks for path in each.files.values())]
+    files += [] if ledger is None else [ledger]
+    return Sources(chosen, ledger, returned[min(returned)] if returned else None, files)
 
 
 def _chosen(tracks: Sequence[Track], beads: bool, name: str | None) -> Track:

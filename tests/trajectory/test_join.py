@@ -191,6 +191,7 @@ def test_ledger_and_extras_that_differ_are_refused(folder: Path, command) -> Non
         ("", ["--track", "none"], "no trajectory of positions 'none'"),
         ("", ["--track", "ase", "--beads"], "only of the centroid: leave out --beads"),
         ("", ["--track", "ase", "-o", "out.ase.extxyz"], "is a file of the run itself"),
+        ("", ["--track", "ase", "-o", "out.pos_1.xyz"], "is a file of the run itself"),
         ("", ["--track", "ase", "-o", "none/joined.extxyz"], "cannot write 'none/joined.extxyz': No such file"),
         ("out.pos_0.xyz", ["--track", "pos"], "the centroid needs all beads, and 'pos' has only 1"),
         ("out.moe*", ["--track", "pos"], "there is no out.moe_ledger (moe-ipi run writes it)"),
