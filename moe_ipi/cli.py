@@ -205,6 +205,41 @@ def validate(
 
 
 @app.command()
+def regions(
+    structure: Annotated[Path, typer.Argument(help="Atoms like those to be simulated; the first frame counts.")],
+    config: ConfigOption,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="extxyz with the expert of every atom.")
+    ] = None,
+    png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="A picture.")] = None,
+    time: Annotated[
+        bool, typer.Option("--time", help="Measure what the experts cost on these atoms, and so the speed.")
+    ] = False,
+    device: DeviceOption = None,
+    compile: CompileOption = None,
+) -> None:
+    """Show which atoms the rules make complex, before a run."""
+    from moe_ipi.look import look
+
+    look(structure, config, output=output, png=png, time=time, device=device, compile=compile)
+
+
+@app.command()
+def trajectory(
+    prefix: Annotated[Path, typer.Argument(help="Prefix of the run's files, with their folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The extxyz.")],
+    beads: Annotated[bool, typer.Option("--beads", help="A frame for every bead, not one for the centroid.")] = False,
+    track: Annotated[
+        str | None, typer.Option("--track", metavar="NAME", help="filename of the <trajectory>, if there are several.")
+    ] = None,
+) -> None:
+    """Join i-PI's positions and the ledger: an extxyz with the expert of every atom."""
+    from moe_ipi.trajectory.join import write_trajectory
+
+    write_trajectory(prefix, output, beads=beads, track=track)
+
+
+@app.command()
 def demo(
     directory: Annotated[Path, typer.Argument(help="A folder for its files.")] = Path("moe-ipi-demo"),
     steps: Annotated[

@@ -12,6 +12,8 @@ import numpy as np
 from moe_ipi.errors import MoEError
 from moe_ipi.typing import FloatArray
 
+#: How a remark of a ledger begins that the assignment is another one from there on, on purpose.
+OTHER_ASSIGNMENT = "continued with the assignment"
 #: Parts of a run whose means are taken for independent; an error of their mean needs some.
 _BLOCKS = 20
 #: A mean of more errors than this is not zero.

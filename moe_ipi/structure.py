@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import ase.io
 import numpy as np
@@ -110,8 +110,26 @@ def _beginning(path: Path) -> tuple[str, str, str]:
 def _read_ipi(path: Path, mode: str, *, periodic: bool) -> Atoms:
     """An xyz or PDB as i-PI reads it; ``periodic``: it has a cell."""
     try:
+        with path.open(encoding="utf-8") as file:
+            return read_ipi_frame(file, mode, periodic=periodic)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StructureError(f"not readable as an i-PI {mode} file: {_one_line(error)}") from error
+
+
+def read_ipi_frame(file: TextIO, mode: str, *, periodic: bool) -> Atoms:
+    """The next frame of an open file, as i-PI reads it, in A.
+
+    Args:
+        file: at the beginning of a frame.
+        mode: i-PI's name of the format, ``"xyz"`` or ``"pdb"``.
+        periodic: the frame has a cell.
+
+    Raises:
+        StructureError: it is no such frame, ends too early, or has a label that is not an element.
+    """
+    try:
         # i-PI prints its warnings; what is wrong is said below.
-        with path.open(encoding="utf-8") as file, redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()):
             content = read_file(mode, file, dimension="length")
         names = [str(name) for name in content["atoms"].names]
         if "" in names:

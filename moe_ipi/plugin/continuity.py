@@ -16,6 +16,7 @@ from moe_ipi.inband.identity import decode as decode_identity
 from moe_ipi.inband.memory import Memory
 from moe_ipi.inband.parameters import IDENTITY, MEMORY, TOKEN
 from moe_ipi.inband.token import Token
+from moe_ipi.ledger import OTHER_ASSIGNMENT
 from moe_ipi.plugin.ledger import last_assignment
 
 _ACCEPT = "or accept the change with --accept-changes, which writes it into the ledger"
@@ -87,5 +88,5 @@ def changes_since(stored: str | None, now: Identity, *, prefix: str, step: int, 
                 f"the checkpoint has the assignment of segment {mine[0]} ({mine[1]}), but by the ledger it was that of "
                 f"segment {held[0]} ({held[1]}) at step {step}: take a checkpoint that nobody has edited, {_ACCEPT}"
             )
-        changes.append(f"continued with the assignment {mine[1]} instead of the ledger's {held[1]}, on purpose")
+        changes.append(f"{OTHER_ASSIGNMENT} {mine[1]} instead of the ledger's {held[1]}, on purpose")
     return changes

@@ -12,10 +12,8 @@ from moe_ipi.errors import ConfigError
 from moe_ipi.plugin.by_gibbs import STATE, ByGibbs, check_run
 from moe_ipi.plugin.by_rules import ByRules
 from moe_ipi.plugin.continuity import ChangedError, Stored
-from moe_ipi.regions.smooth import check_smooth
+from moe_ipi.regions.smooth import suits_drawing
 
-#: A; with a narrower edge the bias is stiff: only on purpose.
-_WIDTH = 0.5
 #: What a user is told whose run was, or was not, started with drawn assignments, and now would go on otherwise.
 _OTHERWISE = {
     True: 'this run was started with reassignment = "gibbs", and its checkpoint has the bias of the assignment: '
@@ -69,8 +67,7 @@ def reassigner(
 
 def _suits(simulation: Simulation, config: Config) -> bool:
     try:
-        check_smooth(config.regions)
         check_run(simulation)
     except ConfigError:
         return False
-    return config.regions.outer - config.regions.inner >= _WIDTH
+    return suits_drawing(config.regions)

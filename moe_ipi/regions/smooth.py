@@ -32,6 +32,8 @@ from moe_ipi.regions.smooth_boxes import BoxTerms, SmoothBoxes
 from moe_ipi.regions.switch import REACH, log_outside
 from moe_ipi.typing import BoolArray, FloatArray, IntArray, Periodicity
 
+#: A; with a narrower edge the bias is stiff: only on purpose.
+_COMFORTABLE = 0.5
 #: A.  Neighbour lists are reused while atoms move less than about half of it.
 _SKIN = 1.0
 
@@ -180,6 +182,15 @@ def check_smooth(regions: RegionsConfig) -> None:
         )
     if regions.dwell:
         raise ConfigError('regions.dwell has no place in reassignment = "gibbs", which remembers nothing: remove it')
+
+
+def suits_drawing(regions: RegionsConfig) -> bool:
+    """Whether ``reassignment = "auto"`` draws the assignments of such regions, if the run has a temperature."""
+    try:
+        check_smooth(regions)
+    except ConfigError:
+        return False
+    return regions.outer - regions.inner >= _COMFORTABLE
 
 
 @jit()
