@@ -23,8 +23,9 @@ from moe_ipi.experts.nequip.expert import NequipExpert
 _LARGEST = {"cpu": 128 * SMALLEST_CHUNK, "cuda": 1024 * SMALLEST_CHUNK}
 #: A smaller number is as good if it is slower by no more than this: it takes less memory.
 _AS_GOOD = 1.03
-#: Larger ones are not tried once one is slower than the best by this.
+#: Those that are slower than the best by this, and larger ones, are given up.
 _WORSE = 1.2
+_ROUNDS = 5
 #: Edges of each centre, about those of a dense metal within 6 A.
 _EDGES_PER_CENTER = 50
 
@@ -61,33 +62,44 @@ def remembered_chunk(expert: NequipExpert, path: Path, key: str | None, options:
 def best_chunk(seconds: Callable[[int], float], largest: int) -> int:
     """The smallest number of edges (powers of two times a thousand) whose time per edge is about the best.
 
+    All are measured in turn, several times, and the best time of each counts: other processes only add to it.
+
     Args:
         seconds: time of a call with so many edges.
         largest: no more than these are tried.
     """
     times: dict[int, float] = {}
-    size = SMALLEST_CHUNK
-    while True:
-        try:
-            times[size] = seconds(size) / size
-        except torch.OutOfMemoryError:
-            break
-        size *= 2
-        if size > largest or times[size // 2] > _WORSE * min(times.values()):
-            break
+    tried = [SMALLEST_CHUNK]
+    while 2 * tried[-1] <= largest:
+        tried.append(2 * tried[-1])
+    for _ in range(_ROUNDS):
+        for position, size in enumerate(tried):
+            try:
+                times[size] = min(times.get(size, np.inf), seconds(size) / size)
+            except torch.OutOfMemoryError:
+                del tried[position:]
+                times.pop(size, None)
+                break
+            # The larger ones are worse still.
+            if position > 1 and times[size] > _WORSE * min(times.values()):
+                del tried[position + 1 :]
+        tried = [size for size in tried if times[size] <= _WORSE * min(times.values())]
     limit = _AS_GOOD * min(times.values(), default=0.0)
-    return next((size for size, time in times.items() if time <= limit), SMALLEST_CHUNK)
+    return next((size for size in sorted(times) if times[size] <= limit), SMALLEST_CHUNK)
 
 
-def _seconds(expert: Expert, n_edges: int) -> float:
-    """Time of one call with so many edges; the best of several, as other processes only add to it."""
+def _seconds(expert: NequipExpert, n_edges: int) -> float:
+    """Time of one call with so many edges."""
     environments = crystal_like(expert, n_edges)
-    expert.evaluate(environments)
+    # One thread's time of the processor does not count what other processes take.
+    alone = expert.device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     fastest = np.inf
-    for _ in range(max(3, 8 * SMALLEST_CHUNK // n_edges)):
-        start = time.perf_counter()
+    for turn in range(3 if n_edges <= 4 * SMALLEST_CHUNK else 2):
+        start = clock()
         expert.evaluate(environments)
-        fastest = min(fastest, time.perf_counter() - start)
+        if turn:  # the first one warms up
+            fastest = min(fastest, clock() - start)
     return fastest
 
 

@@ -22,17 +22,30 @@ def cache(tmp_path, monkeypatch) -> Path:
     return tmp_path / "cache"
 
 
+PER_EDGE = {1000: 1.5, 2000: 1.02, 4000: 1.0, 8000: 1.1, 16000: 1.3}
+
+
 def test_smallest_that_is_about_the_best():
-    per_edge = {1000: 1.5, 2000: 1.02, 4000: 1.0, 8000: 1.1, 16000: 1.3}
     asked = []
 
     def seconds(n_edges: int) -> float:
         asked.append(n_edges)
-        return n_edges * per_edge[n_edges]
+        return n_edges * PER_EDGE[n_edges]
 
     assert best_chunk(seconds, 128_000) == 2000
-    assert asked == [1000, 2000, 4000, 8000, 16000]
-    assert best_chunk(seconds, 8_000) == 2000
+    # What is much worse is given up, and nothing larger is tried.
+    assert asked == [1000, 2000, 4000, 8000, 16000] + 4 * [2000, 4000, 8000]
+
+
+def test_a_disturbed_measurement_does_not_decide():
+    calls = []
+
+    def seconds(n_edges: int) -> float:
+        calls.append(n_edges)
+        disturbed = 1.15 if len(calls) in (2, 3, 7) else 1.0
+        return disturbed * n_edges * PER_EDGE.get(n_edges, 2.0)
+
+    assert best_chunk(seconds, 128_000) == 2000
 
 
 def test_memory_ends_the_search():
