@@ -172,7 +172,7 @@ def check_run(simulation: Simulation) -> None:
             'assignment: use reassignment = "rules", or one run for each'
         )
     (system,) = simulation.syslist
-    modes = [getattr(motion, "enstype", "") for motion in getattr(system.motion, "mlist", [system.motion])]
+    modes = [getattr(motion, "enstype", None) or "" for motion in getattr(system.motion, "mlist", [system.motion])]
     if any(mode.startswith("sc") for mode in modes):
         raise ConfigError(
             f"{gibbs} cannot be used with fourth-order integrators (mode='sc', 'scnpt'), whose energy is no sum over "
