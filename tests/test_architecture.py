@@ -19,6 +19,7 @@ FLOORS = (
     ("cli", "demo", "ahead"),
     ("run",),
     ("plugin",),
+    ("lammps",),
     ("validation",),
     ("properties",),
     ("driver", "calculator"),
@@ -29,7 +30,7 @@ FLOORS = (
     ("neighbors", "edges", "structure"),
     ("config", "models"),
     ("frames", "cell", "nearest", "picture", "elements", "ledger"),
-    ("typing", "units", "errors", "jit", "threads"),
+    ("typing", "units", "errors", "jit", "threads", "caches"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
