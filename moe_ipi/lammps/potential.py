@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
@@ -13,7 +14,7 @@ from moe_ipi.frames import Frames, checked_assignment
 from moe_ipi.lammps.box import Box, boxed
 from moe_ipi.lammps.domain import Domain
 from moe_ipi.lammps.engine import Engine
-from moe_ipi.lammps.ranks import Ranks
+from moe_ipi.lammps.ranks import Ranks, SharedError
 from moe_ipi.potential import Evaluation
 from moe_ipi.typing import FloatArray, Hamiltonian, IntArray, Periodicity
 
@@ -23,7 +24,7 @@ _AXES = "xyz"
 class DistributedPotential:
     """:class:`moe_ipi.potential.MoEPotential`, on LAMMPS and MPI.
 
-    The root asks for energies; meanwhile every other rank is in :meth:`serve`.
+    The root asks for energies, within a ``with`` block; meanwhile every other rank is in :meth:`serve`.
 
     Args:
         ranks: all of them make one of these.
@@ -73,13 +74,18 @@ class DistributedPotential:
         return np.abs(complex - bulk)
 
     def serve(self) -> None:
-        """On the other ranks: compute with the root until it calls :meth:`release`."""
+        """On the other ranks: compute with the root until it lets this one go."""
         while (request := self._ranks.broadcast()) is not None:
             self._evaluate(*request)
 
-    def release(self) -> None:
-        """On the root: let the others go."""
-        self._ranks.broadcast(None)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """On the root: let the others go, unless they have failed with it."""
+        if not isinstance(error, SharedError):
+            self._ranks.broadcast(None)
+            self._ranks.alone = True
 
     def _evaluate(
         self,
@@ -132,7 +138,6 @@ class DistributedPotential:
             "atom_style atomic",
             "newton on",
             f"boundary {' '.join('p' if periodic else 's' for periodic in pbc)}",
-            "box tilt large",
             f"region cell prism {bounds} {' '.join(map(repr, box.tilts.values()))} units box",
             f"create_box {2 * len(self._elements)} cell",
             *(f"mass {k} {mass!r}" for k, mass in enumerate(masses + masses, 1)),

