@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,6 +41,8 @@ class Domain:
         self.elements: tuple[str, ...] = ()
         #: Which energy is computed, see :class:`moe_ipi.potential.MoEPotential`.
         self.hamiltonian: Hamiltonian = "moe"
+        #: CPU seconds of an atom, by expert: the least that was measured, as the first evaluation compiles.
+        self.costs: dict[Expert, float] = {}
         self._tables: dict[Expert, IntArray] = {}
 
     def take_elements(self, symbols: Sequence[str]) -> None:
@@ -95,7 +98,10 @@ class Domain:
                 center_types=table[elements[owned]],
                 neighbor_types=table[elements[neighbors[pairs]]],
             )
+            start = time.process_time()
             e, g = evaluate_in_chunks(expert, environments)
+            cost = (time.process_time() - start) / len(owned)
+            self.costs[expert] = min(cost, self.costs.get(expert, cost))
             energies[owned] += sign * e
             gradients[pairs] += sign * g
         if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):

@@ -12,6 +12,7 @@ from moe_ipi.driver.log import Log, log_to_stderr
 from moe_ipi.lammps.loading import load_domain
 from moe_ipi.lammps.potential import DistributedPotential
 from moe_ipi.lammps.ranks import Ranks, on_all_ranks
+from moe_ipi.lammps.signals import leave_to_root
 from moe_ipi.structure import read_template
 
 
@@ -47,6 +48,7 @@ def run_lammps_driver(
         domain = load_domain(ranks, loaded, device=device, compile=compile)
         potential = ranks.together(lambda: DistributedPotential(ranks, domain, atoms.get_chemical_symbols()))
         if not ranks.root:
+            leave_to_root()
             potential.serve()
             return 0
         log(f"LAMMPS on {ranks.size} ranks")

@@ -140,8 +140,6 @@ class Engine:
             raise
         except Exception as error:
             failure = self._failure
-            if isinstance(failure, (KeyboardInterrupt, SystemExit)):
-                raise failure from None
             line = None if failure is None else line_of(failure)
             self._ranks.share(line, failure if isinstance(failure, Exception) else error)
             raise SharedError(f"LAMMPS: {_without_place(str(error))}") from error
@@ -190,4 +188,4 @@ def _array(pointer: Any, dtype: type, *shape: int) -> Any:
 def _without_place(text: str) -> str:
     """LAMMPS's message without the file of its source, and without the lines that show the command."""
     lines = text.strip().splitlines() or ["no message"]
-    return re.sub(r"^ERROR( on proc \d+)?: ", "", re.sub(r" \(\S*src/\S+\)", "", lines[0]))
+    return re.sub(r"^ERROR( on proc \d+)?: ", "", re.sub(r" \(\S+\.cpp:\d+\)", "", lines[0]))

@@ -15,10 +15,13 @@ from moe_ipi.lammps.box import Box, boxed
 from moe_ipi.lammps.domain import Domain
 from moe_ipi.lammps.engine import Engine
 from moe_ipi.lammps.ranks import Ranks, SharedError
+from moe_ipi.lammps.signals import later
 from moe_ipi.potential import Evaluation
-from moe_ipi.typing import FloatArray, Hamiltonian, IntArray, Periodicity
+from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray, Periodicity
 
 _AXES = "xyz"
+#: Of the costs of two experts that a measurement may give.
+_LARGEST_RATIO = 1000.0
 
 
 class DistributedPotential:
@@ -44,6 +47,9 @@ class DistributedPotential:
         self._element_types = np.array([self._elements.index(s) + 1 for s in self.species], np.int64)
         self._engine: Engine | None = None
         self._pbc: Periodicity | None = None
+        self._tiled = False
+        #: The assignment for which the ranks have equally much to do.
+        self._balanced: BoolArray | None = None
 
     def evaluate_frames(
         self, frames: Frames, assignment: ArrayLike | None = None, hamiltonian: Hamiltonian = "moe"
@@ -59,7 +65,8 @@ class DistributedPotential:
         results = []
         for positions, cell in frames:
             request = (positions, cell, frames.pbc, np.packbits(mask), hamiltonian)
-            results.append(self._evaluate(*self._ranks.broadcast(request)))
+            with later():
+                results.append(self._evaluate(*self._ranks.broadcast(request)))
         energies, forces, virials = (np.array([result[k] for result in results]) for k in (0, 1, 2))
         return Evaluation(
             atom_energies=energies,
@@ -100,14 +107,20 @@ class DistributedPotential:
         mask = np.unpackbits(bits, count=n).astype(bool)
         types = self._element_types + len(self._elements) * mask
         box = self._ranks.together(lambda: boxed(positions, cell, pbc))
-        if self._engine is None or self._pbc != pbc:
-            self._engine, self._pbc = self._started(box, pbc, types), pbc
+        # LAMMPS's tiles cannot see beyond the next image of the cell.
+        tiled = self._ranks.size > 1 and box.thinnest > max(self._domain.complex.cutoff, self._domain.bulk.cutoff)
+        if self._engine is None or (self._pbc, self._tiled) != (pbc, tiled):
+            self._engine, self._pbc, self._tiled = self._started(box, pbc, types, tiled), pbc, tiled
+            self._balanced = None
         engine = self._engine
         self._domain.hamiltonian = hamiltonian
         ids = engine.ids - 1
         engine.positions[:] = box.positions[ids]
         engine.types[:] = types[ids]
         self._take_box(engine, box, pbc)
+        if self._tiled and (self._balanced is None or not np.array_equal(mask, self._balanced)):
+            self._balance(engine)
+            self._balanced = mask
         engine.command("run 0 post no")
         volume = float(engine.lammps.get_thermo("vol"))
         to_energy = volume / float(engine.lammps.extract_global("nktv2p"))
@@ -120,13 +133,29 @@ class DistributedPotential:
         back = box.rotation.T
         return energies, forces @ back, back.T @ virial @ back
 
+    def _balance(self, engine: Engine) -> None:
+        """Divide the space such that every rank has equally much to do, by what the experts have cost until now."""
+        from mpi4py import MPI
+
+        domain, n = self._domain, len(self._elements)
+        costs = [domain.costs.get(expert, np.inf) for expert in (domain.bulk, domain.complex)]
+        bulk, complex = (self._ranks.comm.allreduce(cost, MPI.MIN) for cost in costs)
+        if not (np.isfinite([bulk, complex]).all() and bulk > 0.0):
+            return
+        ratio = min(max(complex / bulk, 1.0), _LARGEST_RATIO)
+        for group, first in (("moe_bulk", 1), ("moe_complex", n + 1)):
+            if engine.lammps.has_id("group", group):
+                engine.command(f"group {group} clear")
+            engine.command(f"group {group} type {first}:{first + n - 1}")
+        engine.command(f"balance 1.0 rcb weight group 2 moe_bulk 1.0 moe_complex {ratio!r}")
+
     def _take_box(self, engine: Engine, box: Box, pbc: Periodicity) -> None:
         """Cell and atoms of another structure: LAMMPS moves every atom to its rank."""
         words = [f"{axis} final {lo!r} {hi!r}" for axis, (lo, hi) in zip(_AXES, box.bounds, strict=True)]
         words += [f"{name} final {tilt!r}" for name, tilt in box.tilts.items() if _tilts(name, pbc)]
         engine.command(f"change_box all {' '.join(words)} units box")
 
-    def _started(self, box: Box, pbc: Periodicity, types: IntArray) -> Engine:
+    def _started(self, box: Box, pbc: Periodicity, types: IntArray, tiled: bool) -> Engine:
         """A LAMMPS with all atoms."""
         if self._engine is not None:
             self._engine.close()
@@ -149,6 +178,8 @@ class DistributedPotential:
         ]
         for line in lines:
             engine.command(line)
+        if tiled:
+            engine.command("comm_style tiled")
         engine.create_atoms(types, box.positions)
         engine.command("compute moe_virial all pressure NULL virial")
         # What thermo prints at every step, energy and virial are computed for.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -89,13 +90,14 @@ class Ranks:
         """The root's message; who waits long for it leaves its core to others."""
         if self.root:
             for rank in range(1, self.size):
-                self.comm.send(message, rank)
-            return message
-        start = time.monotonic()
-        while not self.comm.iprobe(0):
-            if time.monotonic() - start > _EAGER:
-                time.sleep(_PATIENT)
-        return self.comm.recv(source=0)
+                self.comm.send(None, rank)
+        else:
+            start = time.monotonic()
+            while not self.comm.iprobe(0):
+                if time.monotonic() - start > _EAGER:
+                    time.sleep(_PATIENT)
+            self.comm.recv(source=0)
+        return self.comm.bcast(message)
 
     def device(self, device: str) -> str:
         """``cuda`` is the GPU of this rank: those of a machine are taken in turn."""
@@ -131,7 +133,7 @@ def on_all_ranks(work: Callable[[Ranks], _T]) -> _T:
             where = "" if ranks.root else f"rank {ranks.rank}: "
             print(f"moe-ipi: error: {where}{line_of(error)}", file=sys.stderr, flush=True)
         ranks.world.Abort(_status(error))
-        raise
+        os._exit(1)
 
 
 def line_of(error: BaseException) -> str:

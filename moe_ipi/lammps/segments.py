@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+from ase.data import atomic_masses, atomic_numbers
 
 from moe_ipi.config import Config
 from moe_ipi.errors import ConfigError, StructureError
@@ -81,7 +82,14 @@ class Segments:
             raise ConfigError("the script has no pair_style moe: give it one, with pair_coeff * * ELEMENTS")
         masses = self._engine.lammps.extract_atom("mass")
         n = len(elements)
+        known = atomic_masses[[atomic_numbers[element] for element in elements]]
         for k, element in enumerate(elements, 1):
+            nearest = elements[int(np.argmin(abs(known - masses[k])))]
+            if nearest != element:
+                raise ConfigError(
+                    f"type {k} is {element} in pair_coeff, but its mass {masses[k]:g} is that of {nearest}: name the "
+                    "elements in the order of the types"
+                )
             if abs(masses[k] - masses[k + n]) > _MASS:
                 raise ConfigError(
                     f"types {k} and {k + n} are both {element} (bulk and complex), but their masses differ "
