@@ -45,6 +45,11 @@ class Domain:
         self.costs: dict[Expert, float] = {}
         self._tables: dict[Expert, IntArray] = {}
 
+    @property
+    def cutoff(self) -> float:
+        """A, the larger one of the experts'."""
+        return max(self.complex.cutoff, self.bulk.cutoff)
+
     def take_elements(self, symbols: Sequence[str]) -> None:
         """Say which elements the types 1..n are.
 

@@ -153,10 +153,10 @@ class Engine:
             return 1
         return 0
 
-    def _on_elements(self, symbols: bytes, cutoffs: Any) -> int:
+    def _on_elements(self, symbols: bytes, cutoff: Any) -> int:
         def work() -> None:
             self.domain.take_elements(symbols.decode().split())
-            cutoffs[0], cutoffs[1] = self.domain.bulk.cutoff, self.domain.complex.cutoff
+            cutoff[0] = self.domain.cutoff
 
         return self._guarded(work)
 

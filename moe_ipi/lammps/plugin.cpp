@@ -26,8 +26,8 @@ namespace {
 
 // What Python does.  A return value that is not zero is a failure, which Python remembers.
 struct Callbacks {
-  // Symbols of the n elements, separated by blanks -> cutoffs (A) of the bulk and of the complex expert.
-  int (*elements)(const char *symbols, double *cutoffs);
+  // Symbols of the n elements, separated by blanks -> the larger cutoff (A).
+  int (*elements)(const char *symbols, double *cutoff);
   // Types of local atoms and ghosts; pairs as centre (ascending), neighbour and vector (A) between them
   // -> energies of the local atoms (eV), derivatives of their sum along every vector (eV/A).
   int (*evaluate)(int nlocal, int nall, int npairs, const int *types, const int *centers, const int *neighbors,
@@ -97,7 +97,7 @@ class PairMoE : public Pair {
                  narg - 2, 2 * (narg - 2), n);
     std::string symbols;
     for (int k = 2; k < narg; k++) symbols += std::string(k > 2 ? " " : "") + arg[k];
-    together(error, world, connection.python.elements(symbols.c_str(), cutoffs));
+    together(error, world, connection.python.elements(symbols.c_str(), &cutoff));
     if (!allocated) {
       memory->create(setflag, n + 1, n + 1, "pair:setflag");
       memory->create(cutsq, n + 1, n + 1, "pair:cutsq");
@@ -114,12 +114,8 @@ class PairMoE : public Pair {
     neighbor->add_request(this, NeighConst::REQ_FULL);
   }
 
-  double init_one(int i, int j) override
-  {
-    // Each of the two may be the centre.
-    const int half = atom->ntypes / 2;
-    return std::max(cutoffs[i > half], cutoffs[j > half]);
-  }
+  // Whichever expert is asked for the energy of an atom finds its neighbours.
+  double init_one(int, int) override { return cutoff; }
 
   void compute(int eflag, int vflag) override
   {
@@ -136,7 +132,7 @@ class PairMoE : public Pair {
       for (int jj = 0; jj < list->numneigh[i]; jj++) {
         const int j = jlist[jj] & NEIGHMASK;
         const double dx = x[j][0] - x[i][0], dy = x[j][1] - x[i][1], dz = x[j][2] - x[i][2];
-        if (dx * dx + dy * dy + dz * dz > cutsq[type[i]][type[j]]) continue;
+        if (dx * dx + dy * dy + dz * dz > cutoff * cutoff) continue;
         centers.push_back(i);
         neighbors.push_back(j);
         vectors.insert(vectors.end(), {dx, dy, dz});
@@ -177,7 +173,7 @@ class PairMoE : public Pair {
 
  private:
   Connection &connection;
-  double cutoffs[2] = {0.0, 0.0};
+  double cutoff = 0.0;
   std::vector<int> centers, neighbors;
   std::vector<double> vectors, energies, gradients;
 };

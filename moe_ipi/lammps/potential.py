@@ -48,6 +48,8 @@ class DistributedPotential:
         self._engine: Engine | None = None
         self._pbc: Periodicity | None = None
         self._tiled = False
+        #: The command that has given LAMMPS its cell.
+        self._box = ""
         #: The assignment for which the ranks have equally much to do.
         self._balanced: BoolArray | None = None
 
@@ -108,16 +110,22 @@ class DistributedPotential:
         types = self._element_types + len(self._elements) * mask
         box = self._ranks.together(lambda: boxed(positions, cell, pbc))
         # LAMMPS's tiles cannot see beyond the next image of the cell.
-        tiled = self._ranks.size > 1 and box.thinnest > max(self._domain.complex.cutoff, self._domain.bulk.cutoff)
+        tiled = self._ranks.size > 1 and box.thinnest > self._domain.cutoff
         if self._engine is None or (self._pbc, self._tiled) != (pbc, tiled):
             self._engine, self._pbc, self._tiled = self._started(box, pbc, types, tiled), pbc, tiled
             self._balanced = None
         engine = self._engine
         self._domain.hamiltonian = hamiltonian
+        change = _change_box(box, pbc)
+        if change != self._box:
+            # On the way to another cell LAMMPS wraps atoms in cells that are neither, so that they are placed after it.
+            engine.command(change)
+            self._box = change
         ids = engine.ids - 1
         engine.positions[:] = box.positions[ids]
         engine.types[:] = types[ids]
-        self._take_box(engine, box, pbc)
+        # In the same cell it only moves every atom to its rank.
+        engine.command(change)
         if self._tiled and (self._balanced is None or not np.array_equal(mask, self._balanced)):
             self._balance(engine)
             self._balanced = mask
@@ -148,12 +156,6 @@ class DistributedPotential:
                 engine.command(f"group {group} clear")
             engine.command(f"group {group} type {first}:{first + n - 1}")
         engine.command(f"balance 1.0 rcb weight group 2 moe_bulk 1.0 moe_complex {ratio!r}")
-
-    def _take_box(self, engine: Engine, box: Box, pbc: Periodicity) -> None:
-        """Cell and atoms of another structure: LAMMPS moves every atom to its rank."""
-        words = [f"{axis} final {lo!r} {hi!r}" for axis, (lo, hi) in zip(_AXES, box.bounds, strict=True)]
-        words += [f"{name} final {tilt!r}" for name, tilt in box.tilts.items() if _tilts(name, pbc)]
-        engine.command(f"change_box all {' '.join(words)} units box")
 
     def _started(self, box: Box, pbc: Periodicity, types: IntArray, tiled: bool) -> Engine:
         """A LAMMPS with all atoms."""
@@ -186,6 +188,13 @@ class DistributedPotential:
         engine.command("thermo_style custom step pe c_moe_virial[1]")
         engine.command("thermo 1")
         return engine
+
+
+def _change_box(box: Box, pbc: Periodicity) -> str:
+    """The command that gives LAMMPS a cell."""
+    words = [f"{axis} final {lo!r} {hi!r}" for axis, (lo, hi) in zip(_AXES, box.bounds, strict=True)]
+    words += [f"{name} final {tilt!r}" for name, tilt in box.tilts.items() if _tilts(name, pbc)]
+    return f"change_box all {' '.join(words)} units box"
 
 
 def _tilts(name: str, pbc: Periodicity) -> bool:
