@@ -11,7 +11,7 @@ from moe_ipi.lammps.engine import Engine
 from moe_ipi.lammps.loading import load_domain
 from moe_ipi.lammps.ranks import Ranks, on_all_ranks
 from moe_ipi.lammps.segments import Segments
-from moe_ipi.lammps.signals import end_at_once
+from moe_ipi.lammps.signals import ends_at_once
 from moe_ipi.models import find_config
 
 
@@ -42,8 +42,8 @@ def run_script(
         arguments = ["-nocite", *options]
         engine = Engine(ranks, domain, arguments, steps=segments.steps, reassign=segments.on_run)
         segments.take(engine)
-        end_at_once()
-        engine.script(str(script))
+        with ends_at_once():
+            engine.script(str(script))
         segments.finish()
         engine.close()
 

@@ -18,9 +18,14 @@ def leave_to_root() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def end_at_once() -> None:
-    """Let Ctrl-C end this rank in whatever it does, as it ends LAMMPS."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextmanager
+def ends_at_once() -> Iterator[None]:
+    """Within it, Ctrl-C ends this rank in whatever it does, as it ends LAMMPS."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

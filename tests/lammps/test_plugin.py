@@ -18,13 +18,33 @@ def library(version: int = 20250722, plugins: bool = True) -> SimpleNamespace:
     return SimpleNamespace(version=lambda: version, has_package=lambda name: plugins, c_tagint=ctypes.c_int)
 
 
-def test_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A script in place of the compiler, and an empty cache."""
+    path = tmp_path / "c++"
+    monkeypatch.setenv("CXX", str(path))
     monkeypatch.setenv("MOE_IPI_CACHE_DIR", str(tmp_path / "cache"))
+    return path
+
+
+def write(compiler: Path, script: str) -> None:
+    compiler.write_text(f"#!/bin/sh\n{script}\n")
+    compiler.chmod(0o755)
+
+
+def test_compiled_once(compiler: Path) -> None:
+    """For a LAMMPS and a compiler; the last argument is the file."""
+    write(
+        compiler, f'case "$*" in *version) echo 1;; *) echo x >> {compiler}.calls; for f; do :; done; touch "$f";; esac'
+    )
+    calls = Path(f"{compiler}.calls")
     first = build_plugin(library())
-    written = first.stat().st_mtime_ns
     assert build_plugin(library()) == first
-    assert first.stat().st_mtime_ns == written
+    assert calls.read_text() == "x\n"
     assert build_plugin(library(20250723)) != first
+    write(compiler, compiler.read_text().replace("echo 1", "echo 2"))
+    assert build_plugin(library()) != first
+    assert calls.read_text() == "x\nx\nx\n"
     assert {path.suffix for path in first.parent.iterdir()} <= {".so", ".lock"}
 
 
@@ -43,11 +63,7 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         build_plugin(library())
 
 
-def test_a_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = tmp_path / "c++"
-    compiler.write_text("#!/bin/sh\necho 'error: no space' >&2\nexit 1\n")
-    compiler.chmod(0o755)
-    monkeypatch.setenv("CXX", str(compiler))
-    monkeypatch.setenv("MOE_IPI_CACHE_DIR", str(tmp_path / "cache"))
+def test_a_compiler_that_fails(compiler: Path) -> None:
+    write(compiler, "echo 'error: no space' >&2; exit 1")
     with pytest.raises(ConfigError, match=r"failed \(error: no space\), see .*\.log"):
         build_plugin(library())
