@@ -95,20 +95,17 @@ class Domain:
                 continue
             rank = np.full(count, -1, np.int64)
             rank[owned] = np.arange(len(owned))
-            pairs = _owned_pairs(vectors, centers, rank, expert.cutoff)
-            table = self._tables[expert]
+            kinds = self._tables[expert][elements]
+            pairs, selected, owners, types_there = _owned_edges(vectors, centers, neighbors, rank, kinds, expert.cutoff)
             environments = Environments(
-                vectors=vectors[pairs],
-                centers=rank[centers[pairs]],
-                center_types=table[elements[owned]],
-                neighbor_types=table[elements[neighbors[pairs]]],
+                vectors=selected, centers=owners, center_types=kinds[owned], neighbor_types=types_there
             )
             start = time.process_time()
             e, g = evaluate_in_chunks(expert, environments)
             cost = (time.process_time() - start) / len(owned)
             self.costs[expert] = min(cost, self.costs.get(expert, cost))
             energies[owned] += sign * e
-            gradients[pairs] += sign * g
+            _add_gradients(gradients, pairs, g, sign)
         if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
             raise StructureError(
                 "the experts returned an energy or force that is not finite; the structure is probably far from "
@@ -130,15 +127,42 @@ class Domain:
 
 
 @jit()
-def _owned_pairs(vectors: FloatArray, centers: Int32Array, rank: IntArray, cutoff: float) -> IntArray:
-    """(E,) pairs whose centre an expert owns (rank >= 0) and which are not longer than its cutoff."""
+def _owned_edges(
+    vectors: FloatArray, centers: Int32Array, neighbors: Int32Array, rank: IntArray, kinds: IntArray, cutoff: float
+) -> tuple[IntArray, FloatArray, IntArray, IntArray]:
+    """Pairs whose centre an expert owns and which are not longer than its cutoff.
+
+    Args:
+        vectors, centers, neighbors: (P,) all pairs.
+        rank: (count,) index of an atom among those that the expert owns, -1 where it does not.
+        kinds: (M,) types of all atoms as the expert counts them.
+        cutoff: A.
+
+    Returns:
+        which pairs (E,), their vectors (E, 3) A, ranks of their centres (E,), types of their neighbours (E,).
+    """
     found = np.empty(len(centers), np.int64)
     n = 0
     for p in range(len(centers)):
         if rank[centers[p]] < 0:
             continue
-        v = vectors[p]
-        if v[0] * v[0] + v[1] * v[1] + v[2] * v[2] <= cutoff * cutoff:
+        x, y, z = vectors[p, 0], vectors[p, 1], vectors[p, 2]
+        if x * x + y * y + z * z <= cutoff * cutoff:
             found[n] = p
             n += 1
-    return found[:n].copy()
+    selected, owners, types = np.empty((n, 3)), np.empty(n, np.int64), np.empty(n, np.int64)
+    for e in range(n):
+        p = found[e]
+        for a in range(3):
+            selected[e, a] = vectors[p, a]
+        owners[e] = rank[centers[p]]
+        types[e] = kinds[neighbors[p]]
+    return found[:n].copy(), selected, owners, types
+
+
+@jit()
+def _add_gradients(gradients: FloatArray, pairs: IntArray, part: FloatArray, sign: float) -> None:
+    """Add those of some pairs (E, 3) to those of all (P, 3), in place."""
+    for e in range(len(pairs)):
+        for a in range(3):
+            gradients[pairs[e], a] += sign * part[e, a]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.adaptive import check_every_frame, ledger, write_input
 from tests.helpers.case import Case
 from tests.helpers.configs import CHANGING
@@ -39,6 +41,7 @@ def test_stopped_ranks_leave_the_run_to_another_driver(case: Case) -> None:
         assert other.finish() > 0
 
 
+@pytest.mark.slow
 def test_nobody_listens(case: Case) -> None:
     options = ("--template", "init.xyz", "-u", "-a", case.name, "--connect-timeout", "0.1")
     command = ("moe_ipi.cli", "driver", "--engine", "lammps", "-c", "moe.toml", *options)
