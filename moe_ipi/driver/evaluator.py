@@ -104,10 +104,8 @@ class Evaluator:
         Args:
             config: the content of a ``moe.toml``.
             template: the structure i-PI starts from, or its file.
-            device: overrides ``compute.device``.
-            compile: overrides ``compute.compile``.
-            assignment_from: see the class.
-            log: see the class.
+            device, compile: override the config's ``[compute]`` keys.
+            assignment_from, log: see the class.
             potential: of these experts and atoms; ``None``: one in this process.
 
         Raises:

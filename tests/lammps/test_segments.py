@@ -14,7 +14,7 @@ from moe_ipi.potential import MoEPotential
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.structure import read_template
 from tests.helpers.case import Case
-from tests.helpers.configs import CHANGING
+from tests.helpers.configs import ANALYTIC, CHANGING
 from tests.helpers.processes import assert_one_error, one_error
 from tests.helpers.ranks import run_script
 from tests.helpers.structures import co_on_pt
@@ -115,6 +115,46 @@ def check_energies(case: Case, printed: np.ndarray, lines: list[Line]) -> None:
             assert new.sum() == line.n_complex
             jump = potential.evaluate(positions, cell[None], new).energies[0] - direct.energies[0]
             assert line.jumps[0] == pytest.approx(jump, abs=1e-9)
+
+
+def test_rules_that_ask_the_experts(slab: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the data file, and in the course of a run, which goes on as if nothing had been asked."""
+    monkeypatch.chdir(slab.folder)
+    (slab.folder / "moe.toml").write_text(
+        ANALYTIC + '[regions]\nradius = 0.0\nrules = [{ type = "agreement", tolerance = 0.038 }]\n' + EVERY
+    )
+    assert command("lammps", "data", "init.xyz", "-c", "moe.toml")[0] == 0
+    script(slab, READ + STYLE + HEAT + "run 20\n")
+    assert command("lammps", "run", "in.lmp", "-c", "moe.toml", "--", "-screen", "none")[0] == 0
+    potential = MoEPotential.from_config(slab.config, slab.species)
+    cell = read_template(slab.folder / "data.lmp").cell.array
+    lines = read_ledger(slab.folder / "in.moe_ledger")
+    changed = 0
+    for line, frame in zip(lines, frames(slab.folder), strict=True):
+        wanted = potential.disagreement(frame[None, :, 2:5], cell[None])[0] > 0.038
+        assert line.n_complex == wanted.sum()
+        assert 0 < line.n_complex < len(frame)
+        changed += bool(line.step and (line.joined or line.left))
+        if line.step == 0:
+            np.testing.assert_array_equal(frame[:, 1] > 3, wanted)
+    assert changed >= 2
+    conserved = {step: value for step, _, value in rows(slab.folder / "log.lammps")}
+    assert np.ptp(list(conserved.values())[:-1]) < 0.005
+
+
+def test_loops_and_parts_of_runs(slab: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment ends at the multiples of its length, wherever a run of the script does."""
+    monkeypatch.chdir(slab.folder)
+    script(slab, READ + STYLE + HEAT, "head.lmp")
+    loop = "label a\nvariable i loop 2\nrun 4\nnext i\njump in.lmp a\n"
+    script(slab, "include head.lmp\n" + loop + 'if "1 > 0" then "run 16 upto post no"\nrun 0\n')
+    assert command("lammps", "run", "in.lmp", "-c", "moe.toml", "--", "-screen", "none")[0] == 0
+    parts = read_ledger(slab.folder / "in.moe_ledger")
+    assert [line.step for line in parts] == [0, 5, 10, 15]
+    script(slab, READ + STYLE + HEAT + "run 16\n", "whole.lmp")
+    assert command("lammps", "run", "whole.lmp", "-c", "moe.toml", "--", "-screen", "none")[0] == 0
+    whole = read_ledger(slab.folder / "whole.moe_ledger")
+    assert [line.token for line in parts] == [line.token for line in whole]
 
 
 def test_a_fixed_assignment_is_that_of_the_types(slab: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
