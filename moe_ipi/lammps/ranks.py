@@ -43,6 +43,11 @@ class Ranks:
         self.comm: Intracomm = self.world.Dup()
         self.rank = self.comm.Get_rank()
         self.size = self.comm.Get_size()
+        if self.size == 1 and int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1")) > 1:
+            raise ConfigError(
+                "these ranks were started by the mpiexec of another MPI, and do not know each other: use MPICH's, "
+                f"{os.path.join(os.path.dirname(sys.executable), 'mpiexec')}"
+            )
         #: Whether no other rank waits for this one any more.
         self.alone = self.size == 1
         node = self.world.Split_type(MPI.COMM_TYPE_SHARED)

