@@ -15,8 +15,8 @@ from benchmarks.harness import Settings, Table
 from benchmarks.simulations import ROOT, IPIRun, moe_driver, moe_toml
 from benchmarks.systems import REPEATS, crystal
 from moe_ipi import load_config
+from moe_ipi.caches import cache_folder
 from moe_ipi.config import ModelExpert
-from moe_ipi.experts.nequip.cache import cache_folder
 
 BIN = Path(sys.executable).parent
 PES = Path(__file__).with_name("nequip_pes.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Two-expert potentials for i-PI: one energy, exact forces, a fraction of the cost.",
 )
+
+lammps_app = typer.Typer(no_args_is_help=True, help="Images too large for one machine, on LAMMPS and MPI.")
+app.add_typer(lammps_app, name="lammps")
+
+
+class Engine(StrEnum):
+    """What a driver computes with."""
+
+    direct = "direct"
+    lammps = "lammps"
+
 
 ConfigOption = Annotated[
     str, typer.Option("-c", "--config", metavar="FILE|NAME", help="A moe.toml, or the name of a shipped pair (pt-co).")
@@ -81,14 +93,21 @@ def driver(
     reconnect: Annotated[
         bool, typer.Option("--reconnect", help="When i-PI has ended, wait as long for the next one at the same place.")
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="What computes: this process, or LAMMPS on all ranks of mpiexec.")
+    ] = Engine.direct,
 ) -> None:
     """Serve forces to an i-PI that runs somewhere."""
     from moe_ipi.driver.address import Server
-    from moe_ipi.driver.command import run_driver
+
+    if engine is Engine.lammps:
+        from moe_ipi.lammps.driver import run_lammps_driver as serve
+    else:
+        from moe_ipi.driver.command import run_driver as serve
 
     # Shared memory comes with a UNIX socket.
     server = Server(address=address, port=None if unix or shm else port, shm=shm, prefix=prefix)
-    run_driver(
+    serve(
         config,
         server,
         template,
@@ -250,6 +269,35 @@ def demo(
     from moe_ipi.demo import run_demo
 
     run_demo(directory, steps)
+
+
+@lammps_app.command()
+def data(
+    structure: Annotated[Path, typer.Argument(metavar="STRUCTURE", help="Any file that can be a driver's template.")],
+    config: ConfigOption,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The data file.")] = Path("data.lmp"),
+) -> None:
+    """Write a structure as a data file whose types say element and expert."""
+    from moe_ipi.lammps.data import run_data
+
+    for line in run_data(structure, config, output):
+        typer.echo(line)
+
+
+@lammps_app.command(name="run")
+def lammps_run(
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="An input of LAMMPS with pair_style moe.")],
+    config: ConfigOption,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="Of LAMMPS, such as -var T 300.")
+    ] = None,
+    device: DeviceOption = None,
+    compile: CompileOption = None,
+) -> None:
+    """Run a script of LAMMPS with both experts: mpiexec -n RANKS moe-ipi lammps run SCRIPT -c CONFIG."""
+    from moe_ipi.lammps.command import run_script
+
+    run_script(script, config, options or (), device=device, compile=compile)
 
 
 def main() -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moe_ipi.config import Config, ModelExpert
+from moe_ipi.config import Config
 from moe_ipi.edges import Edges
 from moe_ipi.errors import ModelError, StructureError
 from moe_ipi.experts.environments import OwnedEdges, add_forces, evaluate_in_chunks, packed, select_edges
 from moe_ipi.experts.expert import Expert
-from moe_ipi.experts.loading import load_expert
+from moe_ipi.experts.loading import load_pair
 from moe_ipi.frames import PERIODIC, Frames, checked_assignment, checked_frames
 from moe_ipi.neighbors import NeighborLists
-from moe_ipi.threads import set_threads, set_workers, threads
 from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray
 
 
@@ -37,6 +36,18 @@ class Evaluation:
     forces: FloatArray
     virials: FloatArray
     atom_energies: FloatArray
+
+
+class Potential(Protocol):
+    """What has energies and forces of the two-expert potential for structures of the same atoms."""
+
+    def evaluate_frames(
+        self, frames: Frames, assignment: ArrayLike | None = None, hamiltonian: Hamiltonian = "moe"
+    ) -> Evaluation:
+        """See :meth:`MoEPotential.evaluate`."""
+
+    def disagreement_of(self, frames: Frames) -> FloatArray:
+        """See :meth:`MoEPotential.disagreement`."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +120,8 @@ class MoEPotential:
             ModelError: a model file cannot be used.
             StructureError: an atom is of a species that the experts do not know.
         """
-        changes = {"device": device, "compile": compile}
-        compute = config.compute.model_copy(update={key: value for key, value in changes.items() if value is not None})
-        models = [each for each in (config.experts.complex, config.experts.bulk) if isinstance(each, ModelExpert)]
-        if models:
-            # Before they are loaded: a compiled model is made for so many calls at once.
-            compiled_here = compute.compile and not any(model.path.name.endswith(".pt2") for model in models)
-            share = set_workers if compiled_here and compute.device == "cpu" else set_threads
-            share(compute.threads or threads())
-        experts = {name: load_expert(getattr(config.experts, name), compute, name=name) for name in ("complex", "bulk")}
-        return cls(**experts, species=species, skin=config.compute.skin)
+        complex, bulk = load_pair(config, device=device, compile=compile)
+        return cls(complex, bulk, species, skin=config.compute.skin)
 
     @property
     def natoms(self) -> int:

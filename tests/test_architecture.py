@@ -19,6 +19,7 @@ FLOORS = (
     ("cli", "demo", "ahead", "look", "trajectory"),
     ("run",),
     ("plugin",),
+    ("lammps",),
     ("validation",),
     ("properties",),
     ("driver", "calculator"),
@@ -28,8 +29,8 @@ FLOORS = (
     ("regions", "experts"),
     ("neighbors", "edges", "structure"),
     ("config", "models"),
-    ("frames", "cell", "nearest", "picture", "elements", "ledger"),
-    ("typing", "units", "errors", "jit", "threads"),
+    ("frames", "cell", "nearest", "picture", "elements", "ledger", "record"),
+    ("typing", "units", "errors", "jit", "threads", "caches"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from moe_ipi.config import load_config
+from moe_ipi.config import Config, load_config
 from moe_ipi.driver.address import Server
 from moe_ipi.driver.client import run_client
 from moe_ipi.driver.log import Log, log_to_stderr
@@ -56,6 +56,19 @@ def run_driver(
     """
     from moe_ipi.driver.evaluator import Evaluator
 
+    loaded, template = loaded_with_template(config, template)
+    evaluator = Evaluator.from_config(loaded, template, device=device, compile=compile, log=log)
+    evaluator.warm_up()
+    with sigterm_as_exit():
+        return run_client(server, evaluator, connect_timeout=connect_timeout, reconnect=reconnect, log=log)
+
+
+def loaded_with_template(config: str | Path, template: str | Path | None) -> tuple[Config, str | Path]:
+    """The config, and the path of the template that is given or named in it.
+
+    Raises:
+        ConfigError: the config cannot be used, or no template is named.
+    """
     loaded = load_config(find_config(config))
     template = template if template is not None else loaded.template
     if template is None:
@@ -63,14 +76,11 @@ def run_driver(
             "i-PI does not send species: give the structure it starts from with --template, "
             f"or as 'template' in {config}"
         )
-    evaluator = Evaluator.from_config(loaded, template, device=device, compile=compile, log=log)
-    evaluator.warm_up()
-    with _sigterm_as_exit():
-        return run_client(server, evaluator, connect_timeout=connect_timeout, reconnect=reconnect, log=log)
+    return loaded, template
 
 
 @contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
+def sigterm_as_exit() -> Iterator[None]:
     """Let SIGTERM unwind the stack, so that the client closes its connection in a way that i-PI survives."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -28,7 +28,7 @@ from moe_ipi.typing import BoolArray, FloatArray, Periodicity
 from moe_ipi.units import BOHR, HARTREE, HARTREE_PER_BOHR
 
 if TYPE_CHECKING:
-    from moe_ipi.potential import Evaluation, MoEPotential
+    from moe_ipi.potential import Evaluation, Potential
     from moe_ipi.regions.partitioner import Partitioner
 
 
@@ -57,7 +57,7 @@ class Evaluator:
 
     def __init__(
         self,
-        potential: MoEPotential,
+        potential: Potential,
         partitioner: Partitioner,
         template: Atoms,
         *,
@@ -97,16 +97,16 @@ class Evaluator:
         compile: bool | None = None,
         assignment_from: Literal["template", "first"] = "template",
         log: Log = log_to_stderr,
+        potential: Potential | None = None,
     ) -> Evaluator:
         """Load the experts of a configuration.
 
         Args:
             config: the content of a ``moe.toml``.
             template: the structure i-PI starts from, or its file.
-            device: overrides ``compute.device``.
-            compile: overrides ``compute.compile``.
-            assignment_from: see the class.
-            log: see the class.
+            device, compile: override the config's ``[compute]`` keys.
+            assignment_from, log: see the class.
+            potential: of these experts and atoms; ``None``: one in this process.
 
         Raises:
             ConfigError: the regions do not fit the template.
@@ -123,7 +123,8 @@ class Evaluator:
             log(note)
         species = tuple(atoms.get_chemical_symbols())
         partitioner = Partitioner(config.regions, species)
-        potential = MoEPotential.from_config(config, species, device=device, compile=compile)
+        if potential is None:
+            potential = MoEPotential.from_config(config, species, device=device, compile=compile)
         return cls(
             potential,
             partitioner,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from moe_ipi.config import ComputeConfig, ExpertConfig, FinnisSinclairExpert
+from moe_ipi.config import ComputeConfig, Config, ExpertConfig, FinnisSinclairExpert, ModelExpert
 from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.finnis_sinclair import FinnisSinclair
+from moe_ipi.threads import set_threads, set_workers, threads
 
 
 def load_expert(config: ExpertConfig, compute: ComputeConfig, *, name: str) -> Expert:
@@ -34,3 +35,25 @@ def load_expert(config: ExpertConfig, compute: ComputeConfig, *, name: str) -> E
         chunk=compute.chunk,
         options=CompileOptions(compute.tf32, compute.modifiers),
     )
+
+
+def load_pair(config: Config, *, device: str | None = None, compile: bool | None = None) -> tuple[Expert, Expert]:
+    """Load the complex and the bulk expert that a config names, and let this process use its threads.
+
+    Args:
+        config: see :func:`moe_ipi.config.load_config`.
+        device, compile: override the config's ``[compute]`` keys.
+
+    Raises:
+        ModelError: a model file cannot be used.
+    """
+    changes = {"device": device, "compile": compile}
+    compute = config.compute.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    models = [each for each in (config.experts.complex, config.experts.bulk) if isinstance(each, ModelExpert)]
+    if models:
+        # Before they are loaded: a compiled model is made for so many calls at once.
+        compiled_here = compute.compile and not any(model.path.name.endswith(".pt2") for model in models)
+        share = set_workers if compiled_here and compute.device == "cpu" else set_threads
+        share(compute.threads or threads())
+    complex, bulk = (load_expert(getattr(config.experts, name), compute, name=name) for name in ("complex", "bulk"))
+    return complex, bulk

@@ -17,7 +17,7 @@ from moe_ipi.inband.memory import Memory
 from moe_ipi.inband.parameters import IDENTITY, MEMORY, TOKEN
 from moe_ipi.inband.token import Token
 from moe_ipi.ledger import OTHER_ASSIGNMENT
-from moe_ipi.plugin.ledger import last_assignment
+from moe_ipi.record import last_assignment
 
 _ACCEPT = "or accept the change with --accept-changes, which writes it into the ledger"
 

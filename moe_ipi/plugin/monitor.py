@@ -11,7 +11,7 @@ from ipi.engine.simulation import Simulation
 
 from moe_ipi.inband.parameters import HAMILTONIAN, TOKEN
 from moe_ipi.plugin import engine
-from moe_ipi.plugin.ledger import Record
+from moe_ipi.record import Record
 from moe_ipi.units import HARTREE_PER_BOHR
 
 _HEADER = """\

@@ -28,9 +28,9 @@ from moe_ipi.plugin import engine
 from moe_ipi.plugin.checkpoints import write_safely
 from moe_ipi.plugin.continuity import Stored, changes_since, read_stored
 from moe_ipi.plugin.health import check_finite
-from moe_ipi.plugin.ledger import Ledger, last_assignment
 from moe_ipi.plugin.monitor import Monitor
 from moe_ipi.plugin.reassignment import reassigner
+from moe_ipi.record import Ledger, last_assignment
 from moe_ipi.typing import BoolArray, FloatArray
 from moe_ipi.units import HARTREE
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import platformdirs
 import torch
 from filelock import FileLock
 from rich.console import Console
 
+from moe_ipi.caches import cache_folder
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.nequip.archive import archive_problem, digest
 from moe_ipi.experts.nequip.own_artifacts import EDGE_FORMAT
@@ -46,12 +46,6 @@ class CompileOptions:
 
 #: As nequip-compile does by default.
 PLAIN = CompileOptions()
-
-
-def cache_folder() -> Path:
-    """Where compiled models are kept: ``$MOE_IPI_CACHE_DIR``, or the user's cache folder."""
-    folder = Path(os.environ.get("MOE_IPI_CACHE_DIR") or platformdirs.user_cache_dir("moe-ipi"))
-    return folder.expanduser().absolute()
 
 
 def compiled_model(

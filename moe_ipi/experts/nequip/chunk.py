@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from filelock import FileLock
 
+from moe_ipi.caches import cache_folder
 from moe_ipi.experts.environments import SMALLEST_CHUNK
 from moe_ipi.experts.expert import Environments, Expert
-from moe_ipi.experts.nequip.cache import PLAIN, CompileOptions, cache_folder, identity
+from moe_ipi.experts.nequip.cache import PLAIN, CompileOptions, identity
 from moe_ipi.experts.nequip.expert import NequipExpert
 
 _LARGEST = {"cpu": 128 * SMALLEST_CHUNK, "cuda": 1024 * SMALLEST_CHUNK}
