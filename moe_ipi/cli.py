@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from moe_ipi.errors import MoEError
+from moe_ipi.lammps import cli as lammps
+from moe_ipi.options import CompileOption, ConfigOption, DeviceOption
 
 app = typer.Typer(
     add_completion=False,
@@ -19,8 +21,7 @@ app = typer.Typer(
     help="Two-expert potentials for i-PI: one energy, exact forces, a fraction of the cost.",
 )
 
-lammps_app = typer.Typer(no_args_is_help=True, help="Images too large for one machine, on LAMMPS and MPI.")
-app.add_typer(lammps_app, name="lammps")
+app.add_typer(lammps.app, name="lammps")
 
 
 class Engine(StrEnum):
@@ -28,16 +29,6 @@ class Engine(StrEnum):
 
     direct = "direct"
     lammps = "lammps"
-
-
-ConfigOption = Annotated[
-    str, typer.Option("-c", "--config", metavar="FILE|NAME", help="A moe.toml, or the name of a shipped pair (pt-co).")
-]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N; default: as in the config.")]
-CompileOption = Annotated[
-    bool | None,
-    typer.Option("--compile/--no-compile", help="Compile the models with AOTInductor; default: as in the config."),
-]
 
 
 def _check_keys() -> list[str]:
@@ -269,35 +260,6 @@ def demo(
     from moe_ipi.demo import run_demo
 
     run_demo(directory, steps)
-
-
-@lammps_app.command()
-def data(
-    structure: Annotated[Path, typer.Argument(metavar="STRUCTURE", help="Any file that can be a driver's template.")],
-    config: ConfigOption,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The data file.")] = Path("data.lmp"),
-) -> None:
-    """Write a structure as a data file whose types say element and expert."""
-    from moe_ipi.lammps.data import run_data
-
-    for line in run_data(structure, config, output):
-        typer.echo(line)
-
-
-@lammps_app.command(name="run")
-def lammps_run(
-    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="An input of LAMMPS with pair_style moe.")],
-    config: ConfigOption,
-    options: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="Of LAMMPS, such as -var T 300.")
-    ] = None,
-    device: DeviceOption = None,
-    compile: CompileOption = None,
-) -> None:
-    """Run a script of LAMMPS with both experts: mpiexec -n RANKS moe-ipi lammps run SCRIPT -c CONFIG."""
-    from moe_ipi.lammps.command import run_script
-
-    run_script(script, config, options or (), device=device, compile=compile)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ FLOORS = (
     ("neighbors", "edges", "structure"),
     ("config", "models"),
     ("frames", "cell", "nearest", "picture", "elements", "ledger", "record"),
-    ("typing", "units", "errors", "jit", "threads", "caches"),
+    ("typing", "units", "errors", "jit", "threads", "caches", "options"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,0 +1,16 @@
+"""Options that several commands of ``moe-ipi`` have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    str, typer.Option("-c", "--config", metavar="FILE|NAME", help="A moe.toml, or the name of a shipped pair (pt-co).")
+]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N; default: as in the config.")]
+CompileOption = Annotated[
+    bool | None,
+    typer.Option("--compile/--no-compile", help="Compile the models with AOTInductor; default: as in the config."),
+]
