@@ -43,6 +43,13 @@ def completed_cell(cell: FloatArray, pbc: Periodicity) -> FloatArray:
     return complete
 
 
+def wrapped(positions: FloatArray, box: FloatArray, pbc: Periodicity) -> tuple[FloatArray, FloatArray]:
+    """Positions (N, 3) moved into a completed cell (A), and in which cell (N, 3) each was: whole numbers."""
+    fractional = np.linalg.solve(box.T, positions.T).T
+    cells = np.where(np.array(pbc), np.floor(fractional), 0.0)
+    return positions - cells @ box, cells
+
+
 def rounding(positions: FloatArray, cell: FloatArray) -> float:
     """A generous bound (A) on the rounding error of a pair vector."""
     largest = max(float(np.abs(positions).max(initial=0.0)), float(np.abs(cell).max(initial=0.0)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from moe_ipi.cell import completed_cell, rounding
+from moe_ipi.cell import completed_cell, rounding, wrapped
 from moe_ipi.errors import StructureError
 from moe_ipi.jit import jit
 from moe_ipi.nearest import nearest_distances
@@ -77,9 +77,7 @@ def _all_edges(positions: FloatArray, cell: FloatArray, pbc: Periodicity, cutoff
             f"the cell has collapsed: {count} atoms in {volume:.3g} A^3; look for a run that has blown up"
         )
     # Wrapped, the search is accurate however far the atoms have moved.
-    fractional = np.linalg.solve(box.T, positions.T).T
-    cells = np.where(periodic, np.floor(fractional), 0.0)
-    inside = positions - cells @ box
+    inside, cells = wrapped(positions, box, pbc)
     margin = rounding(positions, box)
     # Along directions that are not periodic, the box is made to hold all atoms, and empty gaps wider than the
     # cutoff are closed down to it: no edge gains or loses anything, and vesin 0.6, which hangs or dies of an integer

@@ -26,3 +26,9 @@ def interruption(error: BaseException) -> KeyboardInterrupt | SystemExit | None:
     """The Ctrl-C or signal behind an exception: numba makes a SystemError of one that arrives in compiled code."""
     cause = error.__cause__
     return cause if isinstance(cause, (KeyboardInterrupt, SystemExit)) else None
+
+
+def one_line(error: BaseException) -> str:
+    """What somebody else's exception says, in one line of at most 200 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from scipy.spatial import cKDTree
 
-from moe_ipi.cell import completed_cell, rounding
+from moe_ipi.cell import completed_cell, rounding, wrapped
 from moe_ipi.errors import StructureError
 from moe_ipi.typing import BoolArray, FloatArray, Periodicity
 
@@ -33,24 +33,17 @@ def nearest_distances(
     others = np.flatnonzero(~chosen)
     if len(others) == 0 or not chosen.any():
         return distances
-    wrapped = _wrapped(positions, cell, pbc)
-    images = _images(wrapped[chosen], cell, pbc, wrapped[others], reach)
+    box = completed_cell(cell, pbc)
+    inside, _ = wrapped(positions, box, pbc)
+    images = _images(inside[chosen], box, pbc, inside[others], reach)
     tree = cKDTree(images, balanced_tree=False, compact_nodes=False)
     # distance_upper_bound excludes what is just as far.
-    distances[others] = tree.query(wrapped[others], distance_upper_bound=np.nextafter(reach, np.inf))[0]
+    distances[others] = tree.query(inside[others], distance_upper_bound=np.nextafter(reach, np.inf))[0]
     return distances
 
 
-def _wrapped(positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> FloatArray:
-    box = completed_cell(cell, pbc)
-    fractional = np.linalg.solve(box.T, positions.T).T
-    wrapped: FloatArray = positions - np.where(np.array(pbc), np.floor(fractional), 0.0) @ box
-    return wrapped
-
-
-def _images(centers: FloatArray, cell: FloatArray, pbc: Periodicity, others: FloatArray, reach: float) -> FloatArray:
+def _images(centers: FloatArray, box: FloatArray, pbc: Periodicity, others: FloatArray, reach: float) -> FloatArray:
     """The images of wrapped centres (M, 3) that can be within ``reach`` of one of some wrapped atoms."""
-    box = completed_cell(cell, pbc)
     inverse = np.linalg.inv(box)
     # A sphere of radius R extends by R times the length of the k-th column over the k-th fractional coordinate.
     extent = (reach + rounding(others, box)) * np.linalg.norm(inverse, axis=0)

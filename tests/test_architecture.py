@@ -30,7 +30,7 @@ FLOORS = (
     ("neighbors", "edges", "structure"),
     ("config", "models"),
     ("frames", "cell", "nearest", "picture", "elements", "ledger", "record"),
-    ("typing", "units", "errors", "jit", "threads", "caches", "options"),
+    ("typing", "units", "errors", "jit", "threads", "caches", "options", "signals"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

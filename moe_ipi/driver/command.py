@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from moe_ipi.driver.client import run_client
 from moe_ipi.driver.log import Log, log_to_stderr
 from moe_ipi.errors import ConfigError
 from moe_ipi.models import find_config
+from moe_ipi.signals import handled
 
 
 def run_driver(
@@ -86,11 +86,5 @@ def sigterm_as_exit() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
-    if threading.current_thread() is not threading.main_thread():
+    with handled((signal.SIGTERM,), stop):
         yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

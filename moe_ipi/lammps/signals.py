@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from moe_ipi.signals import handled
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
@@ -31,19 +32,14 @@ def ends_at_once() -> Iterator[None]:
 @contextmanager
 def later() -> Iterator[None]:
     """Signals that stop this process wait until the block is left."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         came.append(number)
 
-    before = {number: signal.signal(number, note) for number in _STOP}
     try:
-        yield
+        with handled(_STOP, note):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if came:
             os.kill(os.getpid(), came[0])

@@ -26,6 +26,7 @@ from moe_ipi.run.processes import Child, stop_all
 from moe_ipi.run.progress import Display, Status, duration
 from moe_ipi.run.restarts import newest_usable
 from moe_ipi.run.stalls import Stalls
+from moe_ipi.signals import handled
 
 #: Seconds that i-PI is given to write its RESTART and end (its own process gives up before).
 _IPI_SECONDS = 15.0
@@ -258,20 +259,12 @@ class Supervisor:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Note signals instead of being ended by them; a second one is noted, too, as another number."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
 
         def note(number: int, frame: FrameType | None) -> None:
             self._signal = (self._signal or 0) + number
 
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, note) for number in numbers}
-        try:
+        with handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _step_of(restart: Path) -> str:

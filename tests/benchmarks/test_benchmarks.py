@@ -12,23 +12,10 @@ import pytest
 
 from benchmarks import report
 from benchmarks.harness import Settings, Table, machine, ratio, side_by_side
+from tests.helpers.configs import ANALYTIC, AROUND_CO
 from tests.helpers.processes import ROOT
 
-CONFIG = """
-[experts.complex]
-type = "finnis-sinclair"
-parameters = "complex"
-[experts.bulk]
-type = "finnis-sinclair"
-parameters = "bulk"
-[regions]
-radius = 3.0
-rules = [{type = "species", species = ["C", "O"]}]
-[validation]
-element = "Pt"
-lattice = "fcc"
-lattice_parameter = 3.977
-"""
+CONFIG = ANALYTIC + AROUND_CO + '[validation]\nelement = "Pt"\nlattice = "fcc"\nlattice_parameter = 3.977\n'
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from nequip.nn import graph_model
 
 from moe_ipi.errors import ModelError
 from moe_ipi.experts.nequip.expert import Description, EdgeFunction, NequipExpert, Reload, Tensor
-from moe_ipi.experts.nequip.internals import load_compiled, one_line, package_loader, target_name
+from moe_ipi.experts.nequip.internals import load_compiled, package_loader, target_name
 from moe_ipi.experts.nequip.module import check_on_graph, open_graph
-from moe_ipi.experts.nequip.own_artifacts import EDGE_INPUTS, on_edges
+from moe_ipi.experts.nequip.own_artifacts import EDGE_INPUTS, on_edges, unusable
 
 # What an artifact of nequip-compile must ask for, may ask for, and must give (targets pair_nequip,
 # pair_allegro, ase, batch).
@@ -37,10 +37,7 @@ def load_artifact(path: Path, name: str, device: torch.device, again: Reload | N
     try:
         model, metadata = load_compiled(path, device)
     except Exception as error:
-        raise ModelError(
-            f"cannot load the compiled {name} expert {path}: {one_line(error)}; compile it again with this "
-            "version of torch on this machine"
-        ) from error
+        raise unusable(path, name, error) from error
     inputs, outputs = list(model.input_keys), list(model.output_keys)
     batched = Keys.BATCH_KEY in inputs
     if inputs == EDGE_INPUTS:

@@ -17,6 +17,7 @@ import torch
 from nequip.scripts import compile as nequip_compile
 
 from moe_ipi.experts.nequip.artifacts import load_artifact
+from moe_ipi.experts.nequip.cache import CompileOptions
 from moe_ipi.experts.nequip.chunk import crystal_like
 from moe_ipi.experts.nequip.internals import register_target
 from moe_ipi.experts.nequip.load import load_nequip_model
@@ -37,7 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     register_target(EDGE_TARGET, EDGE_INPUTS, EDGE_OUTPUTS)
     options = {"--mode": "aotinductor", "--device": args.device, "--model": args.key, "--target": EDGE_TARGET}
-    more = ["--tf32"] * args.tf32 + (["--modifiers", *args.modifiers] if args.modifiers else [])
+    more = CompileOptions(args.tf32, tuple(args.modifiers)).arguments
     files = [str(args.model), str(args.artifact)]
     # The files last but for an option: --modifiers would take them for its own.
     nequip_compile.main([*more, *itertools.chain(*options.items()), *files])

@@ -24,7 +24,6 @@ __all__ = [
     "GraphModuleMixin",
     "load_compiled",
     "load_saved",
-    "one_line",
     "package_loader",
     "quiet",
     "register_target",
@@ -90,12 +89,6 @@ def register_target(name: str, inputs: list[str], outputs: list[str]) -> None:
             }
         }
     )
-
-
-def one_line(error: BaseException) -> str:
-    """What NequIP or torch says of a failure, in one line of at most 200 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from moe_ipi.errors import ModelError
+from moe_ipi.errors import ModelError, one_line
 from moe_ipi.experts.nequip.aoti import ConcurrentModel
 from moe_ipi.experts.nequip.expert import Description, EdgeFunction, NequipExpert, Reload, Tensor
 from moe_ipi.threads import workers
@@ -41,12 +41,16 @@ def load_own_artifact(path: Path, name: str, again: Reload | None = None) -> Neq
         description = Description(species, float(metadata["r_max"]), name)
         model: Runs = loader if workers() == 1 else ConcurrentModel(path, workers())
     except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ModelError(
-            f"cannot load the compiled {name} expert {path}: {said}; compile it again with this version of torch on "
-            "this machine"
-        ) from error
+        raise unusable(path, name, error) from error
     return NequipExpert(on_edges(model), description, torch.device("cpu"), again, workers())
+
+
+def unusable(path: Path, name: str, error: Exception) -> ModelError:
+    """What a user is told of a compiled model that cannot be loaded."""
+    return ModelError(
+        f"cannot load the compiled {name} expert {path}: {one_line(error)}; compile it again with this version of "
+        "torch on this machine"
+    )
 
 
 class Runs(Protocol):

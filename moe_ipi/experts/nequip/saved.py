@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from nequip.nn import graph_model
 
-from moe_ipi.errors import ModelError
+from moe_ipi.errors import ModelError, one_line
 from moe_ipi.experts.nequip.expert import NequipExpert, Reload
-from moe_ipi.experts.nequip.internals import SOLE_MODEL_KEY, load_saved, one_line
+from moe_ipi.experts.nequip.internals import SOLE_MODEL_KEY, load_saved
 from moe_ipi.experts.nequip.module import expert_from_module
 
 
