@@ -55,13 +55,16 @@ def labelled_frames(out: Path) -> dict[Key, Atoms]:
 def assign_parts(starts: list[Start]) -> dict[str, str]:
     """``train``, ``val`` or ``test`` for each trajectory of each group, in hashed order.
 
-    75/10/15 %; groups that came later (``wider-*``): 92/8/0 %, so that the test set stays what it was.
+    75/10/15 %; groups that came later (``wider-*``): 92/8/0 %, so that the test set stays what it was, and those of the
+    third round (``again-*``): 100/0/0 %, so that the errors on the validation frames compare as well.
     """
     parts = {}
     for group in sorted({s.group for s in starts}):
         names = [s.name for s in starts if s.group == group]
         names.sort(key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-        shares = (0.0, 0.08) if group.startswith("wider-") else (0.15, 0.10)
+        shares = (
+            (0.0, 0.0) if group.startswith("again-") else (0.0, 0.08) if group.startswith("wider-") else (0.15, 0.10)
+        )
         test, val = (round(share * len(names)) for share in shares)
         parts |= {n: "test" if k < test else "val" if k < test + val else "train" for k, n in enumerate(names)}
     return parts

@@ -7,12 +7,13 @@ from fnmatch import fnmatch
 import numpy as np
 from start import Start
 from structures import adsorbed, carbon_monoxide, perturbed, platinum
+from wider_again import again
 from wider_crystals import crystals
 from wider_monoxide import monoxide
 from wider_surfaces import surfaces
 
 #: A kind's place decides its random numbers: new kinds are added at the end.
-KINDS = (platinum, carbon_monoxide, adsorbed, perturbed, crystals, surfaces, monoxide)
+KINDS = (platinum, carbon_monoxide, adsorbed, perturbed, crystals, surfaces, monoxide, again)
 
 
 def all_starts(seed: int = 2026) -> list[Start]:

@@ -62,12 +62,12 @@ def gas(rng: np.random.Generator, n: int) -> Atoms:
     return periodic(box)
 
 
-def monoxide(rng: np.random.Generator) -> Iterator[Start]:
-    """CO on slabs of 4 to 40 Pt atoms, 100-900 K."""
+def monoxide(rng: np.random.Generator, prefix: str = "w", group: str = GROUP, frames: int = 8) -> Iterator[Start]:
+    """CO on slabs of 4 to 40 Pt atoms, 100-900 K; ``prefix`` begins the names."""
 
     def start(kind: str, k: int, atoms: Atoms) -> Start:
         t = rng.uniform(100, 900)
-        return Start(f"wco-{kind}-{k:02d}", atoms, t, 8, "co", GROUP, rattled=k % 3 == 0, wide=True)
+        return Start(f"{prefix}co-{kind}-{k:02d}", atoms, t, frames, "co", group, rattled=k % 3 == 0, wide=True)
 
     cells = ((2, 2, 3), (2, 2, 4), (3, 2, 3), (3, 3, 3), (2, 1, 4), (3, 2, 4), (4, 2, 3), (3, 3, 3))
     for k in range(80):

@@ -83,13 +83,13 @@ def kinked(rng: np.random.Generator, layers: int, removed: int) -> Atoms:
     return without(atoms, list(edge[:removed]))
 
 
-def surfaces(rng: np.random.Generator) -> Iterator[Start]:
-    """Slabs of 8 to 45 atoms; temperatures up to 1200 K."""
+def surfaces(rng: np.random.Generator, prefix: str = "w", group: str = GROUP) -> Iterator[Start]:
+    """Slabs of 8 to 45 atoms; temperatures up to 1200 K; ``prefix`` begins the names."""
 
     def start(kind: str, k: int, atoms: Atoms, hottest: float = 1200.0) -> Start:
         mover = "sampler" if k % 3 == 2 else "emt"
         t = rng.uniform(100, hottest)
-        return Start(f"wsurface-{kind}-{k:02d}", atoms, t, 6, "pt", GROUP, k % 4 == 1, mover, wide=True)
+        return Start(f"{prefix}surface-{kind}-{k:02d}", atoms, t, 6, "pt", group, k % 4 == 1, mover, wide=True)
 
     flat = ((1, 1, 8), (2, 1, 6), (2, 2, 3), (2, 2, 5), (3, 2, 4), (3, 3, 3))
     for face in ("111", "100", "110"):
