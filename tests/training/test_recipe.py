@@ -152,14 +152,19 @@ def test_the_learning_curve_of_a_training(recipe):
 def test_rounds_of_labels_chosen_by_a_committee(recipe):
     """Some frames evenly, then those on which two experts disagree most; the repository's archive holds all of them."""
     folder, make = recipe
+    select = f"{SELECT},again-crystal-strained-0*"
     names = {"DATA": str(folder / "rounds"), "OUTPUTS": str(folder / "committee"), "ROUND_1": "60", "ROUND_2": "8"}
+    names |= {"ROUND_3_pt": "4", "SELECT": select}
     names["CHOOSE"] = "--eager --per-trajectory 2"
-    done = make("generate", "round-1", "round-2", "pack", **names)
+    done = make("generate", "round-1", "round-2", "round-3-pt", "pack", **names)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     chosen = [(folder / f"rounds/selections/round-{k}.txt").read_text().splitlines() for k in (1, 2)]
     assert [len(lines) for lines in chosen] == [60, 8] and not set(chosen[0]) & set(chosen[1])
     trajectories = [line.split()[0] for line in chosen[1]]
     assert max(trajectories.count(name) for name in trajectories) <= 2
+    third = (folder / "rounds/selections/round-3-pt.txt").read_text().splitlines()
+    assert len(third) == 4 and not set(third) & set(chosen[0] + chosen[1])
+    assert all(line.startswith("again-crystal-") for line in third)
     with open(folder / "rounds/selections/round-2.csv") as file:
         scores = {f"{row['trajectory']} {row['frame']}": float(row["all"]) for row in csv.DictReader(file)}
     assert not set(chosen[0]) & set(scores) and scores[chosen[1][0]] == max(scores.values())
@@ -168,6 +173,7 @@ def test_rounds_of_labels_chosen_by_a_committee(recipe):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     labelled = [read(folder / f"again/labels/round-{k}-all.xyz", ":") for k in (1, 2)]
     assert [len(frames) for frames in labelled] == [60, 8]
+    assert len(read(folder / "again/labels/round-3-pt-all.xyz", ":")) == 4
     first = labelled[1][0]
     other = next(
         frame
