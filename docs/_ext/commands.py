@@ -16,6 +16,6 @@ def reference() -> str:
         text=True,
         check=True,
     ).stdout
-    # The page has a title; HTML's entities are meant for text, and stand in code, too.
-    made = made.partition("\n")[2]
+    # The page has a title, and lists of commands cut their texts; HTML's entities stand in code, too.
+    made = re.sub(r"\*\*Commands\*\*:\n\n(\* .*\n)+\n", "", made.partition("\n")[2])
     return re.sub(r"`[^`\n]*`", lambda code: html.unescape(code[0]), made)

@@ -1,4 +1,4 @@
-"""The reference of the ``moe.toml`` is complete."""
+"""The pages to look things up are complete: keys, commands, names, runs, protocol."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -14,6 +15,10 @@ from pydantic import BaseModel
 import moe_ipi
 from moe_ipi import config
 from moe_ipi.config.base import Table
+from moe_ipi.driver import evaluator
+from moe_ipi.inband import parameters
+from moe_ipi.inband.request import Probe
+from moe_ipi.typing import Hamiltonian
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -89,3 +94,23 @@ def test_every_public_name_is_on_the_page_of_python() -> None:
     page = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
     for name in moe_ipi.__all__:
         assert re.search(rf"^\.\. auto\w+:: {name}\b", page, re.MULTILINE), name
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.name for path in (DOCS.parent / "ipi_inputs").iterdir() if path.is_dir())
+)
+def test_every_kind_of_run_has_a_page(folder: str) -> None:
+    page = (DOCS / "runs" / f"{folder}.md").read_text(encoding="utf-8")
+    for name in ("README.md", "input.xml"):
+        assert f"../../ipi_inputs/{folder}/{name}\n" in page
+    assert f"]({folder}.md)" in (DOCS / "runs" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_the_protocol_has_all_names() -> None:
+    page = (DOCS / "reference" / "protocol.md").read_text(encoding="utf-8")
+    for name in (*parameters.NAMES, *get_args(Hamiltonian), *get_args(Probe)):
+        assert f"`{name}`" in page, name
+    # Extras, where drivers make them.
+    source = Path(evaluator.__file__).read_text(encoding="utf-8")
+    for name in sorted(set(re.findall(r"\bmoe_\w+(?=\"\]|\":|=)", source))):
+        assert f"`{name}`" in page, name
