@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 
 COMPLEX, BULK = 0.10, 0.05  # hartree/bohr^2
+KNOWN = {"moe_token", "moe_hamiltonian", "moe_identity", "moe_probe", "moe_memory"}
 
 
 def assignment(token, natoms):
@@ -56,6 +57,8 @@ while True:
         text = read(sock, read_int(sock)).decode()
         pieces = (piece.partition(":") for piece in text.split(","))
         parameters = {key.strip(): value.strip() for key, colon, value in pieces if colon}
+        if unknown := [key for key in parameters if key.startswith("moe_") and key not in KNOWN]:
+            raise SystemExit(f"unknown parameter {unknown[0]}")
     elif message == "POSDATA":
         read(sock, 144)  # the cell and its inverse, columns are lattice vectors
         natoms = read_int(sock)
