@@ -40,7 +40,7 @@ class _Reference:
             for key in inner:
                 array = table["properties"][key].get("type") == "array"
                 heading = f"`[[{name}.{key}]]`" if array else f"`[{name}.{key}]`"
-                yield f"{heading}: {_text(table['properties'][key]['description'])}\n"
+                yield f"{heading}: {_description(key, table['properties'][key])}\n"
             for kind in next(iter(inner.values()), []):
                 yield f'### {name}: type = "{kind["properties"]["type"]["const"]}"\n'
                 yield _text(kind["description"]) + "\n"
@@ -51,7 +51,7 @@ class _Reference:
         for name, schema in table["properties"].items():
             if name in names:
                 default = "*required*" if name in table.get("required", ()) else _literal(schema.get("default"))
-                cells = (f"`{name}`", self._value(schema), default, _text(schema["description"]))
+                cells = (f"`{name}`", self._value(schema), default, _description(name, schema))
                 yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
         yield ""
 
@@ -90,6 +90,12 @@ def _not_null(schema: Schema) -> Schema:
 
 def _literal(value: object) -> str:
     return "none" if value is None else f"`{json.dumps(value)}`"
+
+
+def _description(name: str, schema: Schema) -> str:
+    if "description" not in schema:
+        raise ValueError(f"the key '{name}' has no text under it: add it in moe_ipi/config")
+    return _text(schema["description"])
 
 
 def _text(description: str) -> str:
