@@ -5,13 +5,14 @@
 # make bench       timings, as ratios measured side by side; about ten minutes of a quiet machine; benchmarks/results/
 # make bench-full  the same with up to 32,000 atoms, 10^6 for what is no expert, and 32 beads: hours
 # make check       formatting, lint and types, as CI does first
+# make docs        the documentation as a site, build/docs/index.html; a warning is an error
 # make dev         everything for work on moe_ipi: tools, and hooks that run before a commit
 # make dist        sdist and wheel in dist/, checked
 PYTHON ?= python3
 VENV ?= .venv
 PIP_INSTALL = $(VENV)/bin/pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test test-slow soak bench bench-full check dev dist
+.PHONY: install demo test test-slow soak bench bench-full check docs dev dist
 
 install: $(VENV)/installed
 
@@ -52,9 +53,16 @@ check: $(VENV)/tools
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+$(VENV)/docs: $(VENV)/installed
+	$(PIP_INSTALL) -e '.[docs]'
+	touch $@
+
+docs: $(VENV)/docs
+	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs build/docs
+
 dev: $(VENV)/installed
 	$(PIP_INSTALL) -e '.[dev]'
-	touch $(VENV)/tools
+	touch $(VENV)/tools $(VENV)/docs
 	$(VENV)/bin/pre-commit install
 
 dist: dev

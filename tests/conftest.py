@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 #: Folders (and a file) that take longest, each of which is one worker's: first, lest one worker waits for the other.
-LONG = ("test_demo.py", "training", "run", "plugin", "driver", "lammps", "experts")
+LONG = ("test_demo.py", "training", "run", "plugin", "driver", "docs", "lammps", "experts")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

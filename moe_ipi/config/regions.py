@@ -11,16 +11,22 @@ from moe_ipi.config.rules import AgreementRule, BoxRule, RuleConfig, SlabRule
 
 
 class RegionsConfig(Table):
-    """The ``[regions]`` table: seeds (union of ``rules``), the radius (A) by which they grow, and memory.
+    """Which atoms are complex: the seeds that rules find (their union), and atoms near a seed.
 
-    ``radius`` alone, or ``radius_in`` for atoms that become complex and ``radius_out`` for those that are.
+    Either ``radius``, or both ``radius_in`` and ``radius_out``, which must not be smaller than ``radius_in``.
     """
 
     radius: Length | None = None
+    """A: how near to a seed atoms are complex; the same as giving ``radius_in`` and ``radius_out`` this value."""
     radius_in: Length | None = None
+    """A: a bulk atom this close to a seed becomes complex."""
     radius_out: Length | None = None
+    """A: a complex atom this close to a seed stays complex.  Where assignments are drawn, the weight of the complex
+    expert falls from 1 at ``radius_in`` to 0 here."""
     dwell: Annotated[int, Field(ge=0)] = 0
+    """Segments that an atom stays complex at least."""
     rules: list[RuleConfig] = Field(default=[])
+    """What makes an atom a seed; no rule: all atoms are bulk."""
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> RegionsConfig:

@@ -12,30 +12,38 @@ from moe_ipi.config.regions import RegionsConfig
 
 
 class ModelExpert(Table):
-    """``type = "nequip"``: a NequIP-framework model file."""
+    """A file of the NequIP framework with a strictly local model (Allegro)."""
 
     type: Literal["nequip"] = "nequip"
+    """The kind of expert; it need not be given."""
     path: Path
+    """The file: a package (``.nequip.zip``), a checkpoint (``.ckpt``) or a compiled model (``.nequip.pt2``); relative
+    to the ``moe.toml``."""
     key: str | None = None
-    #: Of the file: another one is refused.
+    """Which model of the file, if it holds several."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Checksum of the file: another one is refused."""
 
 
 class FinnisSinclairExpert(Table):
-    """``type = "finnis-sinclair"``: one of the analytic experts of :mod:`moe_ipi.experts.finnis_sinclair`."""
+    """An analytic expert for Pt, C and O that needs no model: for tests and for a first look."""
 
     type: Literal["finnis-sinclair"]
+    """The kind of expert."""
     parameters: Literal["complex", "bulk"]
+    """Which of its two sets of parameters."""
 
 
 ExpertConfig = Annotated[ModelExpert | FinnisSinclairExpert, Field(discriminator="type")]
 
 
 class ExpertsConfig(Table):
-    """The ``[experts]`` table."""
+    """The two experts, which must know the same elements."""
 
     complex: ExpertConfig
+    """The expensive expert."""
     bulk: ExpertConfig
+    """The cheap expert."""
 
     @model_validator(mode="before")
     @classmethod
@@ -49,62 +57,95 @@ class ExpertsConfig(Table):
 
 
 class SegmentsConfig(Table):
-    """The ``[segments]`` table: when, and from what, a running simulation updates its assignment."""
+    """When, and how, a running simulation makes its assignment anew."""
 
-    #: ``"auto"``: drawn ("gibbs") where regions and run allow it, else by rules.
     reassignment: Literal["auto", "rules", "gibbs"] = "auto"
+    """``"rules"``: where the atoms are, and were, decides.  ``"gibbs"``: drawn from exact probabilities, so that the
+    whole run is one ensemble.  ``"auto"``: gibbs where it is possible: only rules of type species, indices, slab and
+    box, radii 0.5 A or more apart, one system and a thermostat."""
     segment_steps: Annotated[int, Field(ge=0)] | None = None
+    """Steps of a segment, a multiple of the smallest stride of i-PI's ``<checkpoint>``s, which is the default; 0: the
+    assignment is fixed."""
     sample_steps: Annotated[int, Field(ge=1)] = 10
+    """Steps between two samples of rules that average."""
     union: Literal["beads", "centroid"] = "beads"
+    """An atom is complex if the rules find it so in any bead of any system, or in the centroid of any system."""
     monitor: Annotated[int, Field(ge=0)] = 0
+    """Every so many segments, forces on the centroid are compared with those of the complex expert on every atom
+    (``PREFIX.moe_monitor``); 0: never."""
     monitor_threshold: Positive | None = None
+    """eV/A: a larger RMSE of these forces is reported; without it none is."""
 
 
 class ComputeConfig(Table):
-    """The ``[compute]`` table."""
+    """How and where experts are evaluated."""
 
     device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    """``"cpu"``, ``"cuda"`` or ``"cuda:N"``; under ``moe-ipi run`` drivers with ``"cuda"`` take the GPUs in turn."""
     compile: bool = False
+    """Compile the experts with AOTInductor: several times faster, and takes minutes, once."""
     threads: Annotated[int, Field(ge=1)] | None = None
+    """Threads of one driver; without it, what torch takes.  Compiled models on the CPU evaluate so many chunks of edges
+    at once."""
     skin: Length = 0.5
-    #: Edges that a model evaluates at once; without, what measures best on the machine.
+    """A: Verlet skin of the neighbour lists."""
     chunk: Annotated[int, Field(ge=1)] | None = None
-    # How compiled models are compiled, see nequip-compile.
+    """Edges that a model evaluates at once; without it, what measures best on the machine."""
     tf32: bool = False
+    """Compiled models on a GPU may round products to TF32."""
     modifiers: tuple[Annotated[str, Field(pattern=r"^\w+$")], ...] = ()
+    """How models are changed before they are compiled: ``--modifiers`` of ``nequip-compile``."""
 
 
 class DriverConfig(Table):
-    """The ``[driver]`` table: what the socket driver adds to its replies."""
+    """What drivers add to their answers."""
 
     extras: list[Literal["assignment", "atom_energies"]] = Field(default=[])
+    """What i-PI's extras have besides the number of complex atoms: the expert of every atom (``moe_assignment``), its
+    energy in eV (``moe_atom_energies``)."""
 
 
 class RunConfig(Table):
-    """The ``[run]`` table: what ``moe-ipi run`` does about drivers that are lost or do not answer."""
+    """What ``moe-ipi run`` does about drivers that are lost or do not answer."""
 
     restarts: Annotated[int, Field(ge=0)] = 5
+    """So many times in a run a new driver is started in place of a lost one."""
     restart_delay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    """s: between the two."""
     stall_timeout: Positive | None = None
+    """s: a driver that takes longer for an answer is replaced, or the run ended; without it, the user is told who is
+    waited for, and nothing is done."""
 
 
 class ValidationConfig(Table):
-    """The ``[validation]`` table: the bulk crystal that both experts must agree on, and reference labels."""
+    """What ``moe-ipi validate`` measures: the bulk crystal (cubic) on which both experts must agree, and labels."""
 
     element: Element
+    """What the crystal is made of."""
     lattice: Literal["fcc", "bcc", "diamond"] = "fcc"
+    """Its lattice."""
     lattice_parameter: Positive
+    """A: its lattice parameter, approximately."""
     labels: Path | None = None
+    """extxyz with energies and forces that training did not see; relative to the ``moe.toml``."""
 
 
 class Config(Table):
     """A whole ``moe.toml``; relative paths are relative to the file."""
 
     experts: ExpertsConfig
+    """The two experts."""
     regions: RegionsConfig
+    """Which atoms are complex."""
     segments: SegmentsConfig = SegmentsConfig()
+    """When, and how, the assignment is made anew."""
     compute: ComputeConfig = ComputeConfig()
+    """How and where experts are evaluated."""
     driver: DriverConfig = DriverConfig()
+    """What drivers add to their answers."""
     run: RunConfig = RunConfig()
+    """What is done about lost drivers."""
     validation: ValidationConfig | None = None
+    """What is measured of a pair."""
     template: Path | None = None
+    """The drivers' template, if ``--template`` is not given: the structure from which i-PI starts."""
