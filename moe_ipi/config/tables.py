@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from moe_ipi.config.base import Element, Length, Positive, Table
+from moe_ipi.config.harvest import HarvestConfig
 from moe_ipi.config.regions import RegionsConfig
 
 
@@ -103,6 +104,7 @@ class Config(Table):
     experts: ExpertsConfig
     regions: RegionsConfig
     segments: SegmentsConfig = SegmentsConfig()
+    harvest: HarvestConfig | None = None
     compute: ComputeConfig = ComputeConfig()
     driver: DriverConfig = DriverConfig()
     run: RunConfig = RunConfig()
