@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import Calculator, all_changes, external_calculators, register_calculator_class
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import ArrayLike
 
@@ -19,6 +19,9 @@ from moe_ipi.models import find_config
 from moe_ipi.potential import MoEPotential
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.typing import BoolArray, Hamiltonian
+
+#: By which ASE knows the calculator when this module was imported: ``get_calculator_class("moe_ipi")``.
+NAME = "moe_ipi"
 
 
 class MoECalculator(Calculator):
@@ -158,3 +161,8 @@ class MoECalculator(Calculator):
                 )
             self._partitioner = Partitioner(self._regions, species)
         return assignment_by_rules(self._partitioner, self._potential, frames)
+
+
+# ASE's own list of calculators by name; that of its entry points is for file formats and viewers only (ASE 3.29).
+if NAME not in external_calculators:
+    register_calculator_class(NAME, MoECalculator)

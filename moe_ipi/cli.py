@@ -250,6 +250,12 @@ def trajectory(
 
 
 @app.command()
+def pes_path() -> None:
+    """Print the path of the PES file, for i-pi-py_driver -m custom -P and <ffdirect>."""
+    typer.echo(Path(__file__).parent / "driver" / "pes.py")
+
+
+@app.command()
 def demo(
     directory: Annotated[Path, typer.Argument(help="A folder for its files.")] = Path("moe-ipi-demo"),
     steps: Annotated[

@@ -19,7 +19,7 @@ FLOORS = (
     ("cli", "demo", "ahead", "look", "trajectory"),
     ("run",),
     ("plugin",),
-    ("lammps",),
+    ("lammps", "torchsim"),
     ("validation",),
     ("properties",),
     ("driver", "calculator"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -100,6 +103,17 @@ def test_no_stress_without_periodicity(config):
     atoms.calc = MoECalculator.from_config(config)
     assert np.isfinite(atoms.get_forces()).all()
     assert "stress" not in atoms.calc.results
+
+
+def test_by_name(config):
+    code = f"""
+import moe_ipi.calculator
+from ase.calculators.calculator import get_calculator_class
+calculator = get_calculator_class("moe_ipi").from_config({str(config)!r})
+assert type(calculator) is moe_ipi.MoECalculator
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_shipped_pair():

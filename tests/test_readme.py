@@ -36,7 +36,15 @@ def test_every_key_of_the_config_is_documented_and_valid(tmp_path):
         Config,
         *(
             type(t)
-            for t in (config.experts, config.regions, config.segments, config.compute, config.driver, config.run)
+            for t in (
+                config.experts,
+                config.regions,
+                config.segments,
+                config.harvest,
+                config.compute,
+                config.driver,
+                config.run,
+            )
         ),
     ]
     tables += [type(config.experts.complex), *(type(rule) for rule in config.regions.rules)]

@@ -4,6 +4,7 @@ Every key is documented in the README.  Unknown keys, wrong types and impossible
 with one line that names the key.
 """
 
+from moe_ipi.config.harvest import HarvestConfig
 from moe_ipi.config.load import load_config
 from moe_ipi.config.regions import RegionsConfig
 from moe_ipi.config.rules import (
@@ -40,6 +41,7 @@ __all__ = [
     "ExpertConfig",
     "ExpertsConfig",
     "FinnisSinclairExpert",
+    "HarvestConfig",
     "IndicesRule",
     "ModelExpert",
     "RegionsConfig",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from moe_ipi.config.base import Element, Length, Positive, Table
+from moe_ipi.config.harvest import HarvestConfig
 from moe_ipi.config.regions import RegionsConfig
 
 
@@ -139,6 +140,8 @@ class Config(Table):
     """Which atoms are complex."""
     segments: SegmentsConfig = SegmentsConfig()
     """When, and how, the assignment is made anew."""
+    harvest: HarvestConfig | None = None
+    """Which frames are kept for labelling."""
     compute: ComputeConfig = ComputeConfig()
     """How and where experts are evaluated."""
     driver: DriverConfig = DriverConfig()

@@ -1,4 +1,7 @@
-"""The potential as a PES of i-PI, for ``i-pi-py_driver -m custom -P`` and ``<ffdirect>``."""
+"""The potential as a PES of i-PI, for ``i-pi-py_driver -m custom -P`` and ``<ffdirect>``.
+
+i-PI is given the path of this file (``moe-ipi pes-path``): it knows no PES besides its own by name.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,10 @@ from moe_ipi.driver.protocol import Result
 from moe_ipi.errors import ConfigError, MoEError
 from moe_ipi.models import find_config
 from moe_ipi.typing import FloatArray
+
+# i-PI reads these two.
+__DRIVER_NAME__ = "moe_ipi"
+__DRIVER_CLASS__ = "MoEDriver"
 
 
 class MoEDriver(Dummy_driver):

@@ -26,11 +26,12 @@ from moe_ipi.inband import token as tokens
 from moe_ipi.inband.parameters import HAMILTONIAN, PROBE, TOKEN
 from moe_ipi.inband.token import Token
 from moe_ipi.plugin import bias_pes, engine
+from moe_ipi.plugin.asked import Asked
 from moe_ipi.plugin.shares import assigned_energy
 from moe_ipi.regions.smooth import SmoothRegions, log_complex
 from moe_ipi.regions.switch import SMALLEST
 from moe_ipi.typing import BoolArray, FloatArray
-from moe_ipi.units import HARTREE
+from moe_ipi.units import BOHR, HARTREE
 
 #: Name of the force field of the bias.
 FIELD = "moe_bias"
@@ -60,6 +61,7 @@ class ByGibbs:
         self._kT = float(simulation.syslist[0].ensemble.temp)
         self._assignment: BoolArray | None = None
         self._reached = False
+        self._asked: list[Asked] = []
         self._remarks: dict[str, str] = {}
         everyone = tokens.encode(Token(0, np.ones(len(species), bool)))
         setup = bias_pes.encode_setup(config.regions, tuple(species), self._kT)
@@ -74,6 +76,16 @@ class ByGibbs:
     def remarks(self) -> dict[str, str]:
         """What the ledger says of the last update besides its usual columns."""
         return self._remarks
+
+    @property
+    def asks(self) -> bool:
+        """The update asks the experts."""
+        return True
+
+    @property
+    def asked(self) -> list[Asked]:
+        """What the last update asked them, and how much they disagreed: only of the atoms at the edge."""
+        return self._asked
 
     def sample(self, step: int) -> None:
         """Nothing is averaged."""
@@ -126,6 +138,7 @@ class ByGibbs:
         What follows the assignment may be contracted to fewer beads, or have several parts with weights.
         """
         differences = np.zeros(len(shell))
+        self._asked = []
         if len(shell) == 0:
             return differences
         mask = np.zeros(len(self._smooth.seeds), bool)
@@ -137,7 +150,16 @@ class ByGibbs:
             # i-PI makes a number of a list of one.
             found = np.array([np.ravel(result[3]["moe_difference"]) for result in results], np.float64)
             differences += share * found.mean(axis=0)
+            self._remember(shell, beads, np.abs(found))
         return differences
+
+    def _remember(self, shell: np.ndarray, beads: FloatArray, found: FloatArray) -> None:
+        """Beads (P, 3N) in bohr, and the disagreement (P, len(shell)) in eV."""
+        cell = np.array(self._simulation.syslist[0].cell.h, np.float64).T * BOHR
+        for k, positions in enumerate(beads):
+            disagreement = np.full(len(self._smooth.seeds), np.nan)
+            disagreement[shell] = found[k]
+            self._asked.append(Asked("gibbs", 0, k, len(beads), positions.reshape(-1, 3) * BOHR, cell, disagreement))
 
     def _shares(self) -> list[tuple[FloatArray, float]]:
         """Beads (P, 3N), and how much of the energies that follow the assignment is a mean over them."""

@@ -12,8 +12,10 @@ from ipi.engine.simulation import Simulation
 
 from moe_ipi.config import Config
 from moe_ipi.elements import element_symbols
+from moe_ipi.frames import Frames
 from moe_ipi.inband.parameters import HAMILTONIAN, PROBE
 from moe_ipi.plugin import engine
+from moe_ipi.plugin.asked import Asked, asked_of_systems
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.regions.tracker import Tracker
 from moe_ipi.regions.warnings import assignment_warning
@@ -41,6 +43,7 @@ class ByRules:
         self._partitioner = Partitioner(config.regions, species)
         self._tracker = Tracker(config.regions, species)
         self._probed = False
+        self._asked: list[Asked] = []
 
     @property
     def assignment(self) -> BoolArray | None:
@@ -52,6 +55,16 @@ class ByRules:
         """What the ledger says of the last update besides its usual columns."""
         return {}
 
+    @property
+    def asks(self) -> bool:
+        """Whether :meth:`update` asks the experts."""
+        return self._tracker.needs_disagreement
+
+    @property
+    def asked(self) -> list[Asked]:
+        """What the last update asked them, and how much they disagreed."""
+        return self._asked
+
     def sample(self, step: int) -> None:
         """To be called after every step, with the number of steps done."""
         if self._tracker.needs_samples and step % self._config.sample_steps == 0:
@@ -61,7 +74,7 @@ class ByRules:
     def update(self) -> BoolArray:
         """(N,) the assignment of the segment that begins."""
         structures = engine.frames(self._simulation, self._config.union)
-        disagreement = self._probe() if self._tracker.needs_disagreement else None
+        disagreement = self._probe(structures) if self._tracker.needs_disagreement else None
         return self._tracker.update(structures.positions, structures.cells, structures.pbc, disagreement)
 
     def publish(self, token: str) -> None:
@@ -94,15 +107,16 @@ class ByRules:
         """
         self._tracker.restore(assignment, state)
 
-    def _probe(self) -> FloatArray:
+    def _probe(self, structures: Frames) -> FloatArray:
         """(B, N) eV: how much the experts disagree on every atom of every frame."""
         start = time.monotonic()
-        structures = []
-        for system in self._simulation.syslist:
-            structures += [(bead, system.cell) for bead in engine.beads_of(system, self._config.union)]
-        results = engine.ask(self._fields[0], structures, {PROBE: "agreement", HAMILTONIAN: None})
+        systems = [(system, engine.beads_of(system, self._config.union)) for system in self._simulation.syslist]
+        requests = [(bead, system.cell) for system, beads in systems for bead in beads]
+        results = engine.ask(self._fields[0], requests, {PROBE: "agreement", HAMILTONIAN: None})
         if not self._probed:
             self._probed = True
             seconds = time.monotonic() - start
             self._note(f"agreement: both experts on every atom of {len(structures)} frames, {seconds:.2f} s a segment")
-        return np.array([result[3]["moe_disagreement"] for result in results], np.float64)
+        found = np.array([result[3]["moe_disagreement"] for result in results], np.float64)
+        self._asked = asked_of_systems("agreement", structures, [len(beads) for _, beads in systems], found)
+        return found

@@ -37,6 +37,8 @@ def check_compatible(run: IPIInput, config: Config) -> list[str]:
             "write matching='auto'"
         )
     notes = [note, *run.notes]
+    if config.harvest is not None and not steps:
+        notes.append("nothing is harvested: nobody asks the experts where the assignment is fixed")
     if run.turned and config.regions.oriented_axes:
         notes.append(
             f"i-PI turns the cell of '{run.turned[0]}' so that a is along x and b in the xy plane: slab and box rules "

@@ -11,6 +11,7 @@ from ipi.engine.simulation import Simulation
 
 from moe_ipi.inband.parameters import HAMILTONIAN, TOKEN
 from moe_ipi.plugin import engine
+from moe_ipi.plugin.asked import Asked, asked_of_systems
 from moe_ipi.record import Record
 from moe_ipi.units import HARTREE_PER_BOHR
 
@@ -43,13 +44,16 @@ class Monitor:
         prefix = simulation.outtemplate.prefix or "moe-ipi"
         self._record = Record(Path(f"{prefix}.moe_monitor"), _HEADER, simulation.step)
 
-    def compare(self, step: int, segment: int, token: str) -> None:
+    def compare(self, step: int, segment: int, token: str) -> list[Asked]:
         """Evaluate the centroid of every system both ways, and write the difference.
 
         Args:
             step: number of steps that were done.
             segment: the segment that begins.
             token: its assignment.
+
+        Returns:
+            The centroids, and how much the forces differ on each atom.
         """
         systems = self._simulation.syslist
         centroids = [(engine.beads_of(system, "centroid")[0], system.cell) for system in systems]
@@ -57,10 +61,12 @@ class Monitor:
             engine.ask(self._field, centroids, {TOKEN: token, HAMILTONIAN: hamiltonian})
             for hamiltonian in ("moe", "complex")
         )
+        found = []
         for k, (one, other) in enumerate(zip(moe, full, strict=True)):
             difference = (one[1] - other[1]).reshape(-1, 3) * HARTREE_PER_BOHR
             rmse = float(np.sqrt((difference**2).mean()))
             norms = np.linalg.norm(difference, axis=1)
+            found.append(norms)
             worst = int(norms.argmax())
             self._record.write(f"{step:10d} {segment:8d} {k:6d}  {rmse:.6e}  {norms[worst]:.6e} {worst:8d}")
             if self._threshold is not None and rmse > self._threshold:
@@ -68,3 +74,5 @@ class Monitor:
                     f"step {step}: forces differ from the complex expert's by {rmse:.3f} eV/A (RMS; threshold "
                     f"{self._threshold:g}), most at atom {worst}: enlarge the region"
                 )
+        structures = engine.frames(self._simulation, "centroid")
+        return asked_of_systems("monitor", structures, [1] * len(systems), found)

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-#: i-PI writes it into the first or second line of each frame of a trajectory.
-_STEP = re.compile(rb"\bStep:\s*(\d+)")
+#: i-PI writes it into the first or second line of each frame of a trajectory, and the harvest has ``step=``.
+_STEP = re.compile(rb"\b(?:Step:\s*|step=)(\d+)")
 _COLUMN = re.compile(rb"^#\s*column\s+(\d+)\s+-->\s+step\b")
 #: Bytes at the end of a file that are looked at first: most files need no cut.
 _TAIL = 1 << 20

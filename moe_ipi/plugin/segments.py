@@ -25,8 +25,10 @@ from moe_ipi.inband.parameters import IDENTITY, MEMORY, TOKEN
 from moe_ipi.inband.token import Token
 from moe_ipi.ledger import Line
 from moe_ipi.plugin import engine
+from moe_ipi.plugin.asked import Asked
 from moe_ipi.plugin.checkpoints import write_safely
 from moe_ipi.plugin.continuity import Stored, changes_since, read_stored
+from moe_ipi.plugin.harvest import Harvest, check_harvest
 from moe_ipi.plugin.health import check_finite
 from moe_ipi.plugin.monitor import Monitor
 from moe_ipi.plugin.reassignment import reassigner
@@ -64,6 +66,7 @@ class Segments:
         self._simulation = simulation
         self._identity = identity_of(config, simulation.syslist[0].beads.names)
         self._config = config.segments
+        self._harvest_config = config.harvest if steps else None
         self._steps = steps
         self._note = note
         self._fields = list(engine.sockets(simulation.fflist.values()))
@@ -71,6 +74,8 @@ class Segments:
         self._stored = read_stored(self._fields, simulation)
         self._accepted = [] if self._stored.token is None else self._changes(self._stored, accept_changes)
         self._by = reassigner(simulation, config, self._fields, steps, self._stored, note)
+        if steps:
+            check_harvest(config, self._by.asks)
         self._booked = np.zeros(len(simulation.syslist))
         self._segment = 0
         self._token = ""
@@ -78,6 +83,7 @@ class Segments:
         self._checkpoints: list[Any] = []
         self._ledger: Ledger
         self._monitor: Monitor | None = None
+        self._harvest: Harvest | None = None
 
     @property
     def adaptive(self) -> bool:
@@ -110,6 +116,7 @@ class Segments:
         Raises:
             StructureError: what the rules remember does not fit.
             LedgerError: the ledger cannot be written.
+            HarvestError: frames of the run before cannot be read.
         """
         simulation = self._simulation
         self._checkpoints = engine.checkpoints(simulation)
@@ -123,6 +130,9 @@ class Segments:
             self._note(f"step {simulation.step}: {line}")
         if self._steps and self._config.monitor:
             self._monitor = Monitor(simulation, self._fields[0], self._config.monitor_threshold, self._note)
+        if self._harvest_config is not None:
+            continued = self._stored.token is not None
+            self._harvest = Harvest(self._harvest_config, simulation, self._note, continued=continued)
         for field in self._fields:
             engine.set_parameters(field, {MEMORY: None, IDENTITY: self._identity.encode()})
         if self._stored.token is None:
@@ -155,6 +165,7 @@ class Segments:
         if warning is not None:
             self._note(warning)
         self._write(self._simulation.step, np.zeros(len(self._booked)), np.zeros_like(everyone))
+        self._keep(self._simulation.step, self._by.asked)
 
     def _continue(self, token: Token, memory: Memory | None) -> None:
         if memory is not None:
@@ -205,8 +216,14 @@ class Segments:
             engine.book(self._simulation, jumps)
             self._booked += jumps
         self._write(step, jumps, old, self._by.energy() - bias)
+        asked = list(self._by.asked)
         if self._monitor is not None and self._segment % self._config.monitor == 0:
-            self._monitor.compare(step, self._segment, self._token)
+            asked += self._monitor.compare(step, self._segment, self._token)
+        self._keep(step, asked)
+
+    def _keep(self, step: int, asked: list[Asked]) -> None:
+        if self._harvest is not None:
+            self._harvest.offer(asked, step, self._segment, self._assignment)
 
     def _update(self) -> None:
         self._publish(Token(self._segment, self._by.update()))

@@ -1,11 +1,13 @@
 """Real i-PI runs with every kind of exchange; all numbers that i-PI writes are checked."""
 
+import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+import moe_ipi
 from moe_ipi.driver.address import Server
 from tests.helpers.case import Case, write_init
 from tests.helpers.processes import (
@@ -96,10 +98,13 @@ def test_ffdirect(case: Case, batch_size: int) -> None:
 
 
 def test_py_driver(case: Case) -> None:
-    """i-PI's own driver script with our PES file; it does not wait for i-PI, so it starts second."""
+    """i-PI's own driver script with the installed PES file; it does not wait for i-PI, so it starts second."""
     input = case.write_input(case.ffsocket(options="<batch_size>2</batch_size>"), beads=2)
     program = Path(sys.executable).with_name("i-pi-py_driver")
-    options = ("-u", "-a", case.name, "-m", "custom", "-P", PES, "-o", "config=moe.toml,template=init.xyz")
+    command = [sys.executable, "-P", "-m", "moe_ipi.cli", "pes-path"]
+    path = subprocess.run(command, capture_output=True, text=True, check=True, cwd=case.folder).stdout.strip()
+    assert Path(path).is_relative_to(Path(moe_ipi.__file__).parent)
+    options = ("-u", "-a", case.name, "-m", "custom", "-P", path, "-o", "config=moe.toml,template=init.xyz")
     with ipi(case, input) as server:
         wait_until(Path(case.unix.path).exists)
         with process(program, *options, cwd=case.folder) as driver:
