@@ -11,7 +11,7 @@ import typer
 
 from moe_ipi.errors import MoEError
 from moe_ipi.lammps import cli as lammps
-from moe_ipi.options import CompileOption, ConfigOption, DeviceOption
+from moe_ipi.options import CompileOption, ConfigOption, DeviceOption, StallTimeoutOption
 
 app = typer.Typer(
     add_completion=False,
@@ -118,15 +118,7 @@ def run(
     ] = 1,
     device: DeviceOption = None,
     compile: CompileOption = None,
-    stall_timeout: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            metavar="SECONDS",
-            help="Replace a driver that takes longer for an answer, or end the run; default: 'run.stall_timeout' of "
-            "the config, else only say who is waited for.",
-        ),
-    ] = None,
+    stall_timeout: StallTimeoutOption = None,
     accept_changes: Annotated[
         bool,
         typer.Option(
@@ -247,6 +239,18 @@ def trajectory(
     from moe_ipi.trajectory.join import write_trajectory
 
     write_trajectory(prefix, output, beads=beads, track=track)
+
+
+@app.command()
+def new(
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="Of run; without: they are listed.")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="A new folder; default: KIND.")] = None,
+) -> None:
+    """Write a runnable folder: input, structure, moe.toml, and what to type."""
+    from moe_ipi.new import new_folder
+
+    for line in new_folder(kind, directory):
+        typer.echo(line)
 
 
 @app.command()

@@ -14,3 +14,12 @@ CompileOption = Annotated[
     bool | None,
     typer.Option("--compile/--no-compile", help="Compile the models with AOTInductor; default: as in the config."),
 ]
+StallTimeoutOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        metavar="SECONDS",
+        help="Replace a driver that takes longer for an answer, or end the run; default: 'run.stall_timeout' of "
+        "the config, else only say who is waited for.",
+    ),
+]
