@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,8 +13,8 @@ from moe_ipi.config import Config, ModelExpert, load_config
 from moe_ipi.errors import ConfigError
 from moe_ipi.models import find_config
 from moe_ipi.plugin.compatibility import check_compatible
-from moe_ipi.plugin.ipi_input import InputError, read_input
-from moe_ipi.run.endpoint import free_endpoint
+from moe_ipi.plugin.ipi_input import InputError, IPIInput, read_input
+from moe_ipi.run.endpoint import claim_outputs, free_endpoint
 from moe_ipi.run.local_drivers import Drivers, gpus_to_share, threads_environment
 from moe_ipi.run.supervisor import Supervisor
 from moe_ipi.run.template import write_template
@@ -36,7 +38,8 @@ def run_simulation(
     input may have several ``<ffsocket>``s, for multiple time stepping or ring-polymer contraction, say: each gets its
     own drivers, which log to ``PREFIX.NAME.driver-K.log``, NAME being that of the ``<ffsocket>``.  All of them are
     drivers of moe-ipi with this config, and take the species from ``PREFIX.template.xyz``.  Every assignment is a
-    line of ``PREFIX.moe_ledger``; a continued run goes on with the assignment in its RESTART or checkpoint.
+    line of ``PREFIX.moe_ledger``; a continued run goes on with the assignment in its RESTART or checkpoint.  Where
+    another run has the ``<address>`` of a UNIX socket, i-PI listens at ``<address>-2`` and so on.
 
     Args:
         input: i-PI's input, or a RESTART or checkpoint.
@@ -55,7 +58,7 @@ def run_simulation(
 
     Raises:
         ConfigError: the config cannot be used, or does not fit the input.
-        InputError: the input cannot be run, or the place where i-PI would listen is taken.
+        InputError: the input cannot be run, its port is taken, or another run writes the same files.
         StructureError: the atoms of the input are not elements.
         SimulationError: i-PI or a driver failed; all were stopped, and i-PI has written a RESTART if it could.
     """
@@ -67,24 +70,36 @@ def run_simulation(
     folder = Path(directory).resolve() if directory is not None else input.parent
     run = read_input(input, folder)
     _check_folder(folder)
-    notes = [*check_compatible(run, loaded), *(free_endpoint(server) for _, server in run.servers)]
-    template = write_template(run, folder)
-    _check_regions(loaded, template)
-    for line in filter(None, notes):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    gpus = gpus_to_share(device or loaded.compute.device)
-    plan = Drivers(n_drivers, path.resolve(), template, device, compile, gpus)
-    if n_drivers == 0:
-        for command in plan.commands(run):
-            console.print(f"start drivers: {command}", markup=False, highlight=False, soft_wrap=True)
-    changed = {} if stall_timeout is None else {"stall_timeout": stall_timeout}
-    settings = loaded.run.model_copy(update=changed)
-    environment = threads_environment(loaded, n_drivers * len(run.servers))
-    again = shlex.join(["moe-ipi", "run", "RESTART", "-c", str(config), "-n", str(n_drivers), *plan.overrides()])
-    if stall_timeout is not None:
-        again += f" --stall-timeout {stall_timeout:g}"
-    supervisor = Supervisor(run, folder, plan, settings, environment, console, accept_changes=accept_changes)
-    return supervisor.supervise(again)
+    notes = check_compatible(run, loaded)
+    with ExitStack() as held:
+        outputs = held.enter_context(claim_outputs(folder, run.prefix))
+        run, more = _with_free_places(run, held)
+        template = write_template(run, folder)
+        _check_regions(loaded, template)
+        for line in filter(None, [*notes, *more]):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        gpus = gpus_to_share(device or loaded.compute.device)
+        plan = Drivers(n_drivers, path.resolve(), template, device, compile, gpus)
+        if n_drivers == 0:
+            for command in plan.commands(run):
+                console.print(f"start drivers: {command}", markup=False, highlight=False, soft_wrap=True)
+        changed = {} if stall_timeout is None else {"stall_timeout": stall_timeout}
+        settings = loaded.run.model_copy(update=changed)
+        environment = threads_environment(loaded, n_drivers * len(run.servers))
+        again = shlex.join(["moe-ipi", "run", "RESTART", "-c", str(config), "-n", str(n_drivers), *plan.overrides()])
+        if stall_timeout is not None:
+            again += f" --stall-timeout {stall_timeout:g}"
+        supervisor = Supervisor(
+            run, folder, plan, settings, environment, console, accept_changes=accept_changes, held=[outputs.fileno()]
+        )
+        return supervisor.supervise(again)
+
+
+def _with_free_places(run: IPIInput, held: ExitStack) -> tuple[IPIInput, list[str]]:
+    """The input with places where i-PI can listen, and lines for the user."""
+    found = [(name, *free_endpoint(server, held)) for name, server in run.servers]
+    servers = tuple((name, server) for name, server, _ in found)
+    return replace(run, servers=servers), [note for *_, note in found]
 
 
 def _check_config(config: Config, path: Path) -> None:

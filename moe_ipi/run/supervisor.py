@@ -8,8 +8,9 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -51,6 +52,7 @@ class Supervisor:
         environment: what all get in addition to this process's environment.
         console: where progress is shown.
         accept_changes: a checkpoint may be continued with other experts or regions than it was made with.
+        held: file descriptors that i-PI's process keeps open as long as it lives.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Supervisor:
         console: Console,
         *,
         accept_changes: bool = False,
+        held: Sequence[int] = (),
     ) -> None:
         self._input = run
+        self._held = held
         self._folder = folder
         self._plan = plan
         self._settings = settings
@@ -137,7 +141,8 @@ class Supervisor:
 
     def _start(self, children: list[Child], display: Display) -> threading.Thread:
         read, write = os.pipe()
-        arguments = [str(self._input.path), str(write), str(self._plan.config)]
+        listen = json.dumps({name: asdict(server) for name, server in self._input.servers})
+        arguments = [str(self._input.path), str(write), str(self._plan.config), "--listen", listen]
         if self._accept_changes:
             arguments.append("--accept-changes")
         try:
@@ -149,7 +154,7 @@ class Supervisor:
                 directory=self._folder,
                 environment=self._environment,
                 keep_stdin=True,
-                descriptors=[write],
+                descriptors=[write, *self._held],
             )
         except OSError as error:
             os.close(read)
