@@ -95,6 +95,8 @@ class ValidationConfig(Table):
     lattice: Literal["fcc", "bcc", "diamond"] = "fcc"
     lattice_parameter: Positive
     labels: Path | None = None
+    #: Names in the file of labels to what they are.
+    key_mapping: dict[str, Literal["energy", "forces"]] = Field(default={})
 
 
 class Config(Table):
