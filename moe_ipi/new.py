@@ -9,11 +9,13 @@ import shlex
 from pathlib import Path
 
 from moe_ipi import examples
+from moe_ipi.config.schema import json_schema
 from moe_ipi.errors import MoEError
 from moe_ipi.models import pretrained
 
 #: The pair of the examples.
 _PAIR = "pt-co"
+_SCHEMA = "moe.schema.json"
 
 
 class NewError(MoEError):
@@ -84,6 +86,9 @@ def rendered(kind: str) -> dict[str, str]:
     if "moe.toml" not in texts:
         texts["moe.toml"] = pair_config(_PAIR)
         texts["README.md"] = texts["README.md"].replace(f"-c {_PAIR}", "-c moe.toml")
+    # Editors that know the line complete keys, and mark wrong ones.
+    texts["moe.toml"] = f"#:schema {_SCHEMA}\n{texts['moe.toml']}"
+    texts[_SCHEMA] = json.dumps(json_schema(), indent=1) + "\n"
     return texts
 
 

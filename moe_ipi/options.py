@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 ConfigOption = Annotated[
-    str, typer.Option("-c", "--config", metavar="FILE|NAME", help="A moe.toml, or the name of a shipped pair (pt-co).")
+    str, typer.Option("-c", "--config", metavar="FILE|NAME", help="A moe.toml, or a shipped pair such as pt-co.")
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N; default: as in the config.")]
 CompileOption = Annotated[

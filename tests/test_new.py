@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from moe_ipi import examples
 from moe_ipi.config import ModelExpert, load_config
+from moe_ipi.config.schema import json_schema
 from moe_ipi.new import rendered
 from moe_ipi.plugin.ipi_input import read_input
 from tests.helpers.processes import ROOT, one_error
@@ -35,6 +37,8 @@ def test_a_folder_is_whole(command, tmp_path: Path, kind: str) -> None:
     readme = (folder / "README.md").read_text()
     assert f"    {typed}\n" in readme and "-c pt-co" not in readme
     config = load_config(folder / "moe.toml")
+    first = (folder / "moe.toml").read_text().splitlines()[0]
+    assert json.loads((folder / first.removeprefix("#:schema ")).read_text()) == json_schema()
     assert isinstance(config.experts.bulk, ModelExpert)
     assert config.experts.bulk.path.is_file() or kind == "train"  # there it is what comes out
     for name in re.findall(r"init\.xyz|plumed\.dat|job\.sh|your_pair|input\.xml", readme + typed):
