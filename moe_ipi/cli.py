@@ -14,8 +14,11 @@ from moe_ipi.lammps import cli as lammps
 from moe_ipi.options import (
     CompileOption,
     ConfigOption,
+    ContinueOption,
     DeviceOption,
+    InetOption,
     StallTimeoutOption,
+    WalltimeOption,
 )
 from moe_ipi.validation.cli import validate
 
@@ -121,6 +124,9 @@ def run(
     device: DeviceOption = None,
     compile: CompileOption = None,
     stall_timeout: StallTimeoutOption = None,
+    walltime: WalltimeOption = None,
+    inet: InetOption = False,
+    go_on: ContinueOption = False,
     accept_changes: Annotated[
         bool,
         typer.Option(
@@ -131,6 +137,7 @@ def run(
 ) -> None:
     """Run i-PI and its drivers on this machine, together."""
     from moe_ipi.run.launch import run_simulation
+    from moe_ipi.run.processes import start_of_this_process
 
     status = run_simulation(
         input,
@@ -140,6 +147,10 @@ def run(
         device=device,
         compile=compile,
         stall_timeout=stall_timeout,
+        walltime=walltime,
+        started=start_of_this_process(),
+        inet=inet,
+        go_on=go_on,
         accept_changes=accept_changes,
     )
     raise typer.Exit(status)

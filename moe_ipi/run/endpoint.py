@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from moe_ipi.driver.address import Server
+from moe_ipi.driver.address import EVERYWHERE, Server
 from moe_ipi.plugin.ipi_input import InputError
 
 #: Bytes that the path of a UNIX socket may have on Linux (``sun_path`` with its final zero).
@@ -71,6 +71,26 @@ def free_endpoint(server: Server, held: ExitStack) -> tuple[Server, str]:
         InputError: somebody listens at the port, or nobody can listen there.
     """
     return _free_unix(server, held) if server.port is None else (server, _free_inet(server))
+
+
+def inet_endpoint(server: Server, held: ExitStack) -> Server:
+    """A free TCP port of this host for drivers on any, reserved among runs of moe_ipi.
+
+    Args:
+        server: where the input says.
+        held: keeps what is reserved.
+
+    Raises:
+        InputError: no port is free.
+    """
+    for _ in range(_MOST_RUNS):
+        with socket.create_server(("", 0)) as sock:
+            port = sock.getsockname()[1]
+            reserved = claim(f"port {port}")
+        if reserved is not None:
+            held.enter_context(reserved)
+            return replace(server, address=EVERYWHERE, port=port, shm=False)
+    raise InputError("no TCP port of this host is free")
 
 
 def _free_unix(server: Server, held: ExitStack) -> tuple[Server, str]:
