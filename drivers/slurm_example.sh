@@ -1,46 +1,59 @@
 #!/bin/bash
 #SBATCH --job-name=moe-ipi
-#SBATCH --nodes=1
-#SBATCH --ntasks=5              # i-PI and four drivers
+#SBATCH --nodes=1               # or more: sbatch --nodes=2 job.sh
+#SBATCH --ntasks-per-node=4     # drivers of each <ffsocket>
 #SBATCH --cpus-per-task=4
 #SBATCH --time=12:00:00
-#SBATCH --signal=B:TERM@300     # five minutes before the end: i-PI writes its RESTART and stops
-# For GPUs: --gpus-per-task and device = "cuda" in moe.toml; one driver per GPU, beads batched with <batch_size>.
+#SBATCH --requeue
+#SBATCH --open-mode=append
+# GPUs: add --gpus-per-node=4; the drivers of a node take them in turn.
 #
-# One node: ffsocket mode='unix' (or 'shm') in input.xml; MODE=unix sbatch slurm_example.sh
-# Several nodes: ffsocket mode='inet' with <address>0.0.0.0</address>; MODE=inet PORT=31415 sbatch --nodes=2 slurm_example.sh
+# moe-ipi run and i-PI are on the first node, and the assignment follows the chemistry.  Drivers are started by srun, on
+# all nodes, and connect over TCP, whatever the <ffsocket> of the input says.  When the time of the job is nearly over,
+# i-PI stops with a RESTART, and the job is queued again; it continues from there, or from a newer checkpoint.
 set -euo pipefail
 
-MODE=${MODE:-unix}
-ADDRESS=${ADDRESS:-moe}         # the <address> of input.xml, for unix and shm
-PORT=${PORT:-31415}             # the <port> of input.xml, for inet
-export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
+INPUT=${INPUT:-input.xml}
+CONFIG=${CONFIG:-moe.toml}
+export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1} PYTHONUNBUFFERED=1
+# source /path/to/venv/bin/activate
 
-input=input.xml
-[[ -e RESTART ]] && input=RESTART
+options=(-n 0 --inet --continue)
+left=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%L)
+[[ $left == *:* ]] && options+=(--walltime "$left") # some jobs have no limit
 
-case $MODE in
-    unix) where=(-u -a "$ADDRESS") ;;
-    shm)  where=(--shm -a "$ADDRESS") ;;
-    inet) where=(-a "$(hostname)" -p "$PORT") ;;
-    *)    echo "MODE must be unix, shm or inet" >&2; exit 1 ;;
-esac
+rm -f -- *.moe_drivers
+moe-ipi run "$INPUT" -c "$CONFIG" "${options[@]}" &
+run=$!
+trap 'kill -TERM $run' TERM
 
-# i-PI runs in the batch step itself, on the first node; drivers may start before it is ready.
-i-pi "$input" > i-pi.log 2>&1 &
-ipi=$!
-trap 'kill -TERM $ipi' TERM
+# What a task does: it starts a driver, and another one if it is lost.
+task='
+device=
+(( ${SLURM_GPUS_ON_NODE:-0} > 0 )) && device="--device cuda:$(( SLURM_LOCALID % SLURM_GPUS_ON_NODE ))"
+for attempt in 1 2 3 4 5; do
+    eval "$DRIVER $device" && break
+    sleep 5
+done'
 
-for k in 1 2 3 4; do
-    srun --exact --ntasks=1 --cpus-per-task="$OMP_NUM_THREADS" \
-        moe-ipi driver -c moe.toml --template init.xyz "${where[@]}" --connect-timeout 300 > "driver_$k.log" 2>&1 &
-done
+# One line for each <ffsocket>: the command that starts a driver.
+until compgen -G "*.moe_drivers" > /dev/null || ! kill -0 $run 2> /dev/null; do sleep 1; done
+while read -r DRIVER; do
+    export DRIVER
+    srun --overlap --ntasks="$SLURM_NTASKS" --cpus-per-task="$OMP_NUM_THREADS" --kill-on-bad-exit=0 --wait=0 \
+        --output="driver.%J.%t.log" bash -c "$task" < /dev/null &
+done < <(cat -- *.moe_drivers 2> /dev/null)
 
 status=0
-wait $ipi || status=$?
-if kill -0 $ipi 2> /dev/null; then # the signal ended the wait, and i-PI is writing its RESTART
+wait $run || status=$?
+if kill -0 $run 2> /dev/null; then # a signal has ended the wait: i-PI writes its RESTART
     status=0
-    wait $ipi || status=$?
+    wait $run || status=$?
 fi
+sleep 2
+jobs -p | xargs -r kill 2> /dev/null || true # drivers that have not seen the end
 wait || true
+if [[ $status == 75 ]]; then
+    scontrol requeue "$SLURM_JOB_ID"
+fi
 exit $status

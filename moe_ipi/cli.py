@@ -11,11 +11,21 @@ import typer
 
 from moe_ipi.errors import MoEError
 from moe_ipi.lammps import cli as lammps
-from moe_ipi.options import CompileOption, ConfigOption, DeviceOption
+from moe_ipi.options import (
+    CompileOption,
+    ConfigOption,
+    ContinueOption,
+    DeviceOption,
+    InetOption,
+    StallTimeoutOption,
+    WalltimeOption,
+)
+from moe_ipi.validation.cli import validate
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
+    # Rich's tables leave a terminal of 80 columns a fifth of it for the text, and cut long words.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Two-expert potentials for i-PI: one energy, exact forces, a fraction of the cost.",
@@ -29,11 +39,6 @@ class Engine(StrEnum):
 
     direct = "direct"
     lammps = "lammps"
-
-
-def _check_keys() -> list[str]:
-    """Keys of the validation's checks: the names of their files, so that asking for help imports none of them."""
-    return sorted(path.stem for path in (Path(__file__).parent / "validation" / "checks").glob("[a-z]*.py"))
 
 
 def _show_version(wanted: bool) -> None:
@@ -118,15 +123,10 @@ def run(
     ] = 1,
     device: DeviceOption = None,
     compile: CompileOption = None,
-    stall_timeout: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            metavar="SECONDS",
-            help="Replace a driver that takes longer for an answer, or end the run; default: 'run.stall_timeout' of "
-            "the config, else only say who is waited for.",
-        ),
-    ] = None,
+    stall_timeout: StallTimeoutOption = None,
+    walltime: WalltimeOption = None,
+    inet: InetOption = False,
+    go_on: ContinueOption = False,
     accept_changes: Annotated[
         bool,
         typer.Option(
@@ -137,6 +137,7 @@ def run(
 ) -> None:
     """Run i-PI and its drivers on this machine, together."""
     from moe_ipi.run.launch import run_simulation
+    from moe_ipi.run.processes import start_of_this_process
 
     status = run_simulation(
         input,
@@ -146,6 +147,10 @@ def run(
         device=device,
         compile=compile,
         stall_timeout=stall_timeout,
+        walltime=walltime,
+        started=start_of_this_process(),
+        inet=inet,
+        go_on=go_on,
         accept_changes=accept_changes,
     )
     raise typer.Exit(status)
@@ -159,59 +164,7 @@ def compile_(config: ConfigOption, device: DeviceOption = None) -> None:
     compile_pair(config, device=device)
 
 
-@app.command()
-def validate(
-    config: ConfigOption,
-    structure: Annotated[
-        Path | None,
-        typer.Option(help="Atoms like those to be simulated; default: the config's template, else a labelled frame."),
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="extxyz with energies and forces; default: 'validation.labels' of the config.")
-    ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of report.html and report.json.")] = Path(
-        "validation"
-    ),
-    only: Annotated[
-        str | None,
-        typer.Option(metavar="KEYS", help=f"Only these of {', '.join(_check_keys())} (separated by commas)."),
-    ] = None,
-    skip: Annotated[str | None, typer.Option(metavar="KEYS", help="All but these.")] = None,
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LABEL=CONFIG", help="Another pair, whose agreement is shown beside this one's."),
-    ] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:FUNCTION",
-            help="Measure crystals also with the model that made the labels: a function (of a module or FILE.py) that "
-            "returns an ASE calculator.",
-        ),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Small cells and short runs: a first look, which judges less.")
-    ] = False,
-    device: DeviceOption = None,
-    compile: CompileOption = None,
-) -> None:
-    """Measure whether a pair may be trusted; exit status 1 if a check fails."""
-    from moe_ipi.validation.command import Options, run_validate
-
-    options = Options(
-        structure=structure,
-        labels=labels,
-        output=output,
-        only=only,
-        skip=skip,
-        compare=compare or (),
-        reference=reference,
-        quick=quick,
-        device=device,
-        compile=compile,
-    )
-    passed = run_validate(config, options)
-    raise typer.Exit(0 if passed else 1)
+app.command()(validate)
 
 
 @app.command()
@@ -243,10 +196,44 @@ def trajectory(
         str | None, typer.Option("--track", metavar="NAME", help="filename of the <trajectory>, if there are several.")
     ] = None,
 ) -> None:
-    """Join i-PI's positions and the ledger: an extxyz with the expert of every atom."""
+    """Join positions and ledger in one extxyz for viewers."""
     from moe_ipi.trajectory.join import write_trajectory
 
     write_trajectory(prefix, output, beads=beads, track=track)
+
+
+def _kinds(begun: str) -> list[str]:
+    from moe_ipi.examples import available
+
+    return [kind for kind in available() if kind.startswith(begun)]
+
+
+@app.command()
+def new(
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="KIND", help="Of run; without: they are listed.", autocompletion=_kinds),
+    ] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="A new folder; default: KIND.")] = None,
+) -> None:
+    """Write a runnable folder for one kind of run.
+
+    It holds input, structure, moe.toml, and a README with what to type; nothing is overwritten.
+    """
+    from moe_ipi.new import new_folder
+
+    for line in new_folder(kind, directory):
+        typer.echo(line)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of moe.toml, for editors."""
+    import json
+
+    from moe_ipi.config.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1))
 
 
 @app.command()

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: From top to bottom: what stands on a floor imports from its own and from those below.
 FLOORS = (
-    ("cli", "demo", "ahead", "look", "trajectory"),
+    ("cli", "demo", "ahead", "look", "new", "trajectory"),
     ("run",),
     ("plugin",),
     ("lammps", "torchsim"),
@@ -28,7 +28,7 @@ FLOORS = (
     ("assignment", "potential"),
     ("regions", "experts"),
     ("neighbors", "edges", "structure"),
-    ("config", "models"),
+    ("config", "models", "examples"),
     ("frames", "cell", "nearest", "picture", "elements", "ledger", "record"),
     ("typing", "units", "errors", "jit", "threads", "caches", "options", "signals"),
 )

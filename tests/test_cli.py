@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,6 +32,48 @@ def test_help_does_not_load_models() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "INPUT.xml" in done.stdout and "SLOW: set()" in done.stdout
+
+
+def every_command() -> list[tuple[str, ...]]:
+    """The words of every command and group."""
+    from typer.main import get_command
+
+    found: list[tuple[str, ...]] = [()]
+    for words in found:
+        group = get_command(cli.app)
+        for word in words:
+            group = group.commands[word]
+        found += [(*words, name) for name in getattr(group, "commands", {})]
+    return found
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_help_fits_a_terminal(command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]) -> None:
+    """Of 80 columns: nothing is cut, no line is longer."""
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, _ = command(*words, "--help")
+    assert status == 0 and "Usage: moe-ipi" in out and "--help" in out
+    assert not [
+        line for line in out.splitlines() if len(line) > 80 or "..." in line.replace("[ARGS]...", "") or "…" in line
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("moe-ipi va", "validate"), ("moe-ipi run --stall", "--stall-timeout"), ("moe-ipi new pimd_", "pimd_mts")],
+)
+def test_the_shell_completes(typed: str, offered: str) -> None:
+    """As the function that --show-completion prints asks for it."""
+    words = {"_MOE_IPI_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    command = [sys.executable, "-c", "from moe_ipi.cli import main; main()"]
+    done = subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True, timeout=100)
+    assert done.stdout.split() == [offered], done.stderr
+
+
+def test_the_completion_of_a_shell(command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    status, out, _ = command("--show-completion", "bash")
+    assert status == 0 and "_MOE_IPI_COMPLETE=complete_bash" in out and "moe-ipi" in out
 
 
 def test_version(command) -> None:

@@ -129,6 +129,8 @@ class ValidationConfig(Table):
     """A: its lattice parameter, approximately."""
     labels: Path | None = None
     """extxyz with energies and forces that training did not see; relative to the ``moe.toml``."""
+    key_mapping: dict[str, Literal["energy", "forces"]] = Field(default={})
+    """Names in the file of labels to what they are, such as ``REF_energy = "energy"``."""
 
 
 class Config(Table):

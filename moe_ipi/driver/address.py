@@ -12,6 +12,8 @@ from moe_ipi.driver.protocol import ProtocolError
 
 #: Environment variable: process id of the ``moe-ipi run`` that has started this driver, which is of no use without it.
 PARENT = "MOE_IPI_RUN_PID"
+#: At which a server listens for clients on any host.
+EVERYWHERE = "0.0.0.0"
 _RETRY_AFTER = 0.2
 _RETRIED = {
     errno.ECONNREFUSED,

@@ -9,7 +9,9 @@ import typer
 
 from moe_ipi.options import CompileOption, ConfigOption, DeviceOption
 
-app = typer.Typer(no_args_is_help=True, help="Images too large for one machine, on LAMMPS and MPI.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Images too large for one machine, on LAMMPS and MPI."
+)
 
 
 @app.command()
@@ -35,7 +37,10 @@ def lammps_run(
     device: DeviceOption = None,
     compile: CompileOption = None,
 ) -> None:
-    """Run a script of LAMMPS with both experts: mpiexec -n RANKS moe-ipi lammps run SCRIPT -c CONFIG."""
+    """Run a script of LAMMPS with both experts.
+
+    mpiexec -n RANKS moe-ipi lammps run SCRIPT -c CONFIG
+    """
     from moe_ipi.lammps.command import run_script
 
     run_script(script, config, options or (), device=device, compile=compile)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from ipi.engine.simulation import Simulation
 from ipi.utils.depend import depend_array, dstrip
 from ipi.utils.softexit import softexit
 
+from moe_ipi.driver.address import Server
 from moe_ipi.frames import PERIODIC, Frames
 from moe_ipi.typing import FloatArray
 from moe_ipi.units import BOHR
@@ -56,6 +57,21 @@ def forcefields(fields: Iterable[Any]) -> Iterator[Any]:
 def sockets(fields: Iterable[Any]) -> Iterator[FFSocket]:
     """The force fields with drivers, those inside committees and other wrappers included."""
     return (field for field in forcefields(fields) if isinstance(field, FFSocket))
+
+
+def listen(simulation: Simulation, places: Mapping[str, Server]) -> None:
+    """Have force fields listen elsewhere than the input says; before i-PI opens their sockets.
+
+    Args:
+        simulation: loaded.
+        places: by the name of the ``<ffsocket>``.
+    """
+    for field in sockets(simulation.fflist.values()):
+        if field.name in places:
+            place, interface = places[field.name], field.socket
+            interface.address = place.address
+            interface.mode = "inet" if place.port is not None else "shm" if place.shm else "unix"
+            interface.port = interface.port if place.port is None else place.port
 
 
 def set_parameters(field: ForceField, changes: dict[str, str | None]) -> None:

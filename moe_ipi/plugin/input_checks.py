@@ -27,8 +27,21 @@ _TAGS = {CheckpointOutput: "checkpoint", PropertyOutput: "properties", Trajector
 _GENERAL_CELL = re.compile(r"CELL[(\[{]GENH[)\]}]:([-+0-9.Ee ]*)")
 
 
+#: i-PI needs a cell, also for a molecule.  Where a file has none it takes -1 for each length (``utils/io``), and
+#: refuses that only if the comment of an xyz does not say the unit of the cell.
+NO_CELL = (
+    "the structure to start from has no cell: give it one, such as '# CELL(abcABC): 20 20 20 90 90 90' in the comment "
+    "of an xyz; an isolated molecule needs vacuum around it, wider than the cutoff of the experts"
+)
+
+
 def problem(simulation: Simulation) -> str | None:
     """Why this input cannot be run with drivers of moe_ipi, and what to do; ``None`` if it can."""
+    for system in simulation.syslist:
+        cell = np.array(system.cell.h, np.float64)
+        # Of zero lengths i-PI makes a matrix that is not finite.
+        if not (np.isfinite(cell).all() and np.linalg.det(cell) > 0):
+            return NO_CELL
     for output in simulation.outtemplate:
         if int(output.stride) < 1:
             what = f"the <{_TAGS[type(output)]}> '{output.filename}'"

@@ -154,10 +154,18 @@ def _load(path: Path, directory: Path) -> Simulation:
         ) from error
     # i-PI raises anything for a wrong input, SystemExit included.
     except (Exception, SystemExit) as error:
-        # i-PI takes masses from the labels.
-        hint = " (is every label an element?)" if "initialize the masses" in str(error) else ""
-        raise InputError(f"i-PI refuses '{path.name}': {one_line(error)}{hint}") from error
+        raise InputError(f"i-PI refuses '{path.name}': {one_line(error)}{_hint(str(error))}") from error
     raise AssertionError("i-PI did not call the hook")
+
+
+def _hint(message: str) -> str:
+    """What is behind something that i-PI says."""
+    if "initialize the masses" in message:
+        # It takes them from the labels.
+        return " (is every label an element?)"
+    if "initialize the cell" in message or message.startswith("Cannot rotate: norm"):
+        return f": {input_checks.NO_CELL}"
+    return ""
 
 
 @contextlib.contextmanager

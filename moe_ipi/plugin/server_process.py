@@ -1,7 +1,8 @@
 """The i-PI process of ``moe-ipi run``: runs i-PI, reports on it, and makes sure that it can always be stopped.
 
-Started as ``python -m moe_ipi.plugin.server_process INPUT FD CONFIG [--accept-changes]``.  Writes one JSON object per
-line to the inherited file descriptor FD: ``{"step": ...}`` while it runs, ``{"note": text}`` for the user,
+Started as ``python -m moe_ipi.plugin.server_process INPUT FD CONFIG [--listen PLACES] [--accept-changes]``, PLACES
+being JSON: where each ``<ffsocket>`` listens, whatever the input says.  Writes one JSON object per line to the
+inherited file descriptor FD: ``{"step": ...}`` while it runs, ``{"note": text}`` for the user,
 ``{"waits": [...]}`` once a second (:class:`moe_ipi.plugin.exchange.Wait`), ``{"end": message, "status": ...}`` when
 i-PI begins to stop (the first one counts), ``{"error": reason}`` when it fails.  Reads lines: ``drop KEY`` closes the
 connection of a wait.  Ends the run, with a RESTART, when its input is closed.
@@ -9,13 +10,16 @@ connection of a wait.  Ends the run, with a RESTART, when its input is closed.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import json
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import asdict
 from types import FrameType
 from typing import NoReturn
@@ -25,6 +29,7 @@ from ipi.engine.simulation import Simulation
 from ipi.utils.softexit import softexit
 
 from moe_ipi.config import Config, load_config
+from moe_ipi.driver.address import Server
 from moe_ipi.errors import MoEError
 from moe_ipi.plugin import bias_pes, engine, exchange
 from moe_ipi.plugin.ipi_input import one_line, schedule_of
@@ -34,21 +39,35 @@ from moe_ipi.plugin.reporter import Reporter
 from moe_ipi.plugin.schedule import segment_steps
 from moe_ipi.plugin.segments import Segments, add_properties
 
-#: Option: a checkpoint may be continued with other experts or regions than it was made with.
-ACCEPT_CHANGES = "--accept-changes"
 #: Seconds that i-PI is given to stop by itself, before RESTART is written behind its back: a driver may still compute.
 GRACE = 4.0
 #: The same where i-PI waits for somebody who will not answer.
 SHORT_GRACE = 0.8
 
 
-def run_ipi(path: str, config: Config, reporter: Reporter, *, accept_changes: bool = False) -> None:
-    """Run i-PI as the program ``i-pi`` does; does not return if the run has started."""
+def run_ipi(
+    path: str,
+    config: Config,
+    reporter: Reporter,
+    *,
+    places: Mapping[str, Server] | None = None,
+    accept_changes: bool = False,
+) -> None:
+    """Run i-PI as the program ``i-pi`` does; does not return if the run has started.
+
+    Args:
+        path: i-PI's input.
+        config: the pair, its regions and segments.
+        reporter: tells the parent.
+        places: where ``<ffsocket>``s listen, by their names, in place of what the input says.
+        accept_changes: a checkpoint may be continued with other experts or regions than it was made with.
+    """
     segments: Segments
     trimmer: Trimmer | None = None
 
     def hook(simulation: Simulation) -> None:
         nonlocal segments, trimmer
+        engine.listen(simulation, places or {})
         steps, _ = segment_steps(config.segments, *schedule_of(simulation))
         # First, because it may refuse the checkpoint: then nothing has been touched.
         segments = Segments(simulation, config, steps, reporter.note, accept_changes=accept_changes)
@@ -219,10 +238,18 @@ def _exit(status: int) -> NoReturn:
 
 def main() -> None:
     """Run the input named on the command line."""
-    path, descriptor, config = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    reporter = Reporter(descriptor)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("input")
+    parser.add_argument("descriptor", type=int)
+    parser.add_argument("config")
+    parser.add_argument("--listen", type=json.loads, default={})
+    parser.add_argument("--accept-changes", action="store_true")
+    given = parser.parse_args()
+    reporter = Reporter(given.descriptor)
+    places = {name: Server(**place) for name, place in given.listen.items()}
     try:
-        run_ipi(path, load_config(config), reporter, accept_changes=ACCEPT_CHANGES in sys.argv[4:])
+        config = load_config(given.config)
+        run_ipi(given.input, config, reporter, places=places, accept_changes=given.accept_changes)
     except MoEError as error:
         traceback.print_exc()
         reporter.error(str(error), refused=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from moe_ipi.config import Config
-from moe_ipi.driver.address import PARENT, Server
+from moe_ipi.driver.address import EVERYWHERE, PARENT, Server
 from moe_ipi.plugin.ipi_input import IPIInput
 from moe_ipi.run.processes import Child
 from moe_ipi.threads import threads_per_driver
@@ -118,16 +119,17 @@ class Drivers:
         return {"CUDA_VISIBLE_DEVICES": self.gpus[number % len(self.gpus)]} if self.gpus else {}
 
     def commands(self, run: IPIInput) -> list[str]:
-        """For each ``<ffsocket>`` the command that starts a driver on this host."""
-        return [shlex.join(["moe-ipi", "driver", *self._options(server)]) for _, server in run.servers]
+        """For each ``<ffsocket>`` the command that starts a driver, over TCP on any host."""
+        host = _host()
+        return [shlex.join(["moe-ipi", "driver", *self._options(server, host)]) for _, server in run.servers]
 
-    def _options(self, server: Server) -> list[str]:
+    def _options(self, server: Server, host: str = "127.0.0.1") -> list[str]:
         options = ["-c", str(self.config), "--template", str(self.template), "--connect-timeout", "120"]
         if server.port is None:
             options += ["--shm" if server.shm else "-u", "-a", server.address, "-S", server.prefix]
         else:
-            everywhere = server.address in ("", "0.0.0.0")
-            options += ["-a", "127.0.0.1" if everywhere else server.address, "-p", str(server.port)]
+            everywhere = server.address in ("", EVERYWHERE)
+            options += ["-a", host if everywhere else server.address, "-p", str(server.port)]
         return options + self.overrides()
 
     def overrides(self) -> list[str]:
@@ -136,6 +138,15 @@ class Drivers:
         if self.compile is not None:
             options += ["--compile" if self.compile else "--no-compile"]
         return options
+
+
+def _host() -> str:
+    """The name of this host, if it has one that can be looked up."""
+    try:
+        socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"
+    return socket.gethostname()
 
 
 def threads_environment(config: Config, n_drivers: int) -> dict[str, str]:

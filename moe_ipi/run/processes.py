@@ -13,6 +13,13 @@ from pathlib import Path
 _ERROR = "moe-ipi: error: "
 
 
+def start_of_this_process() -> float:
+    """When this process was started, on the clock of ``time.monotonic``: loading it may have taken long."""
+    ticks = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - age
+
+
 class Child:
     """A process in a session of its own; what it prints goes to a log.
 

@@ -8,8 +8,9 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -51,6 +52,8 @@ class Supervisor:
         environment: what all get in addition to this process's environment.
         console: where progress is shown.
         accept_changes: a checkpoint may be continued with other experts or regions than it was made with.
+        held: file descriptors that i-PI's process keeps open as long as it lives.
+        stop_at: time (of ``time.monotonic``) at which i-PI is asked to stop.
     """
 
     def __init__(
@@ -63,8 +66,13 @@ class Supervisor:
         console: Console,
         *,
         accept_changes: bool = False,
+        held: Sequence[int] = (),
+        stop_at: float | None = None,
     ) -> None:
+        self._stop_at = stop_at
+        self._time_is_over = False
         self._input = run
+        self._held = held
         self._folder = folder
         self._plan = plan
         self._settings = settings
@@ -98,7 +106,7 @@ class Supervisor:
             try:
                 reader = self._start(children, display)
                 failure = self._watch(display)
-                if self._signal is not None or failure:
+                if self._signal is not None or self._time_is_over or failure:
                     self._stop_server(display)
                 elif self._server.wait(_IPI_SECONDS):
                     reader.join(1.0)
@@ -115,18 +123,22 @@ class Supervisor:
         self._sum_up(start_date - 1.0)
         restart = self._folder / "RESTART"
         written = restart.is_file() and restart.stat().st_mtime >= start_date - 1.0
+        reached = int(_step_of(restart)) if written else 0
         if self._signal is not None:
-            if written:
-                self._say(f"stopped; RESTART is at step {_step_of(restart)}; to continue: {again}")
+            return self._stopped("stopped", reached, again if written else "", 130)
+        if self._time_is_over and not self._error:
+            if reached <= self._input.step:
+                failure = "the walltime was over before the first step: give more time"
+            elif reached < self._status.total:
+                return self._stopped("the walltime is over", reached, again, 75)
             else:
-                self._say("stopped; i-PI has written no RESTART")
-            return 130
+                failure = ""
         if failure:
             raise SimulationError(f"{failure}; {self._where_to_continue(start_date - 1.0)}")
         seconds = time.monotonic() - start
         last = self._status.step
         if last < self._status.total:
-            last = int(_step_of(restart)) if written else last
+            last = reached if written else last
             if self._end is not None and self._end.get("finished"):
                 # Such as an optimisation that has converged.
                 self._say(f"i-PI: {self._end_message()}")
@@ -135,9 +147,14 @@ class Supervisor:
         self._say(f"{last - self._input.step} steps in {duration(seconds)}, {self._status}".rstrip(", "))
         return 0
 
+    def _stopped(self, why: str, step: int, again: str, status: int) -> int:
+        self._say(f"{why}; RESTART is at step {step}; to continue: {again}" if again else f"{why}; there is no RESTART")
+        return status
+
     def _start(self, children: list[Child], display: Display) -> threading.Thread:
         read, write = os.pipe()
-        arguments = [str(self._input.path), str(write), str(self._plan.config)]
+        listen = json.dumps({name: asdict(server) for name, server in self._input.servers})
+        arguments = [str(self._input.path), str(write), str(self._plan.config), "--listen", listen]
         if self._accept_changes:
             arguments.append("--accept-changes")
         try:
@@ -149,7 +166,7 @@ class Supervisor:
                 directory=self._folder,
                 environment=self._environment,
                 keep_stdin=True,
-                descriptors=[write],
+                descriptors=[write, *self._held],
             )
         except OSError as error:
             os.close(read)
@@ -182,9 +199,13 @@ class Supervisor:
                     self._end = self._end or report
 
     def _watch(self, display: Display) -> str:
-        """Wait until i-PI has ended, the run cannot go on (returns why) or a signal has come."""
+        """Wait until i-PI has ended, the run cannot go on (returns why), a signal has come or the time is over."""
         while self._signal is None:
             if self._server.poll() is not None or self._end is not None or self._error is not None:
+                return ""
+            if self._stop_at is not None and time.monotonic() > self._stop_at:
+                self._time_is_over = True
+                display.line("the walltime is nearly over: i-PI writes its RESTART")
                 return ""
             if failure := self._crew.look_after() or self._stalls.check():
                 return failure

@@ -15,10 +15,10 @@ from moe_ipi.models import find_config
 from moe_ipi.validation.inputs import (
     load_pair,
     other_pair,
-    read_labels,
     reference_calculator,
     structure_to_simulate,
 )
+from moe_ipi.validation.labels import read_labels
 from moe_ipi.validation.report import OtherPair, collect, require_jinja, short, write_report
 from moe_ipi.validation.result import Check
 from moe_ipi.validation.run import COMPARED, chosen_checks, run_checks
@@ -74,7 +74,8 @@ def run_validate(config: str | Path, options: Options | None = None, console: Co
     path = find_config(config)
     chosen = load_pair(path, options.device, options.compile)
     others = [other_pair(text, options.device, options.compile) for text in options.compare]
-    frames = read_labels(options.labels or (chosen.validation.labels if chosen.validation else None))
+    labels, mapping = (None, None) if (v := chosen.validation) is None else (v.labels, v.key_mapping)
+    frames = read_labels(options.labels or labels, mapping)
     atoms = structure_to_simulate(chosen, options.structure, frames)
     reference = reference_calculator(options.reference) if options.reference else None
     subject = Subject(chosen, atoms, frames, reference=reference, quick=options.quick)

@@ -10,10 +10,9 @@ from types import ModuleType
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.io import read
 
 from moe_ipi.config import Config, load_config
-from moe_ipi.errors import ConfigError, MoEError, StructureError
+from moe_ipi.errors import ConfigError, MoEError
 from moe_ipi.frames import frames_of
 from moe_ipi.models import find_config
 from moe_ipi.regions.partitioner import Partitioner
@@ -33,25 +32,6 @@ def other_pair(text: str, device: str | None, compile: bool | None) -> tuple[str
     if not (label and separator and path):
         raise ConfigError(f"--compare needs LABEL=CONFIG, not '{text}'")
     return label, load_pair(find_config(path), device, compile)
-
-
-def read_labels(path: Path | None) -> list[Atoms]:
-    """Frames with energies and forces; none without a file."""
-    if path is None:
-        return []
-    try:
-        frames = read(path, index=":")
-        assert isinstance(frames, list)
-        for frame in frames:
-            frame.get_potential_energy(), frame.get_forces()
-    except OSError as error:
-        raise StructureError(f"cannot read the labels '{path}': {error.strerror or error}") from error
-    except Exception as error:
-        raise StructureError(
-            f"the labels '{path}' cannot be used: {' '.join(str(error).split())}; "
-            "give an extxyz file whose frames have energy and forces"
-        ) from error
-    return frames
 
 
 def structure_to_simulate(config: Config, path: Path | None, frames: list[Atoms]) -> Atoms:

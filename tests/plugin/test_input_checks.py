@@ -15,6 +15,7 @@ from moe_ipi.plugin.compatibility import check_compatible
 from moe_ipi.plugin.ipi_input import InputError, IPIInput, read_input
 from moe_ipi.run.template import write_template
 from moe_ipi.structure import read_template
+from moe_ipi.units import BOHR
 from tests.helpers import inputs
 from tests.helpers.case import Case
 from tests.helpers.configs import MOE_TOML
@@ -55,6 +56,34 @@ def test_strides_that_i_pi_divides_by(case: Case, output: str) -> None:
     }
     with pytest.raises(InputError, match=rf"<{output}> 'last' has the stride 0: give it one of 1 or more"):
         changed(case, ("</output>", more[output] + "</output>"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "comment"),
+    [
+        ("xyz", "no cell"),
+        # With the unit of the cell i-PI accepts it, as a box of -1 A.
+        ("xyz", "# positions{angstrom} cell{angstrom}"),
+        ("xyz", "# CELL(abcABC): 0 0 0 90 90 90 positions{angstrom} cell{angstrom}"),
+        ("xyz", "# CELL(H): 9 0 0 0 9 0 0 0 0 positions{angstrom} cell{angstrom}"),
+        ("ase", 'Properties=species:S:1:pos:R:3 pbc="F F F"'),
+        ("ase", "Properties=species:S:1:pos:R:3 pbc=T"),
+    ],
+)
+def test_structures_without_a_cell(case: Case, mode: str, comment: str) -> None:
+    lines = case.template.read_text().splitlines()
+    case.template.write_text("\n".join([lines[0], comment, *lines[2:], ""]))
+    with pytest.raises(InputError, match="the structure to start from has no cell: give it one, such as") as error:
+        changed(case, ("mode='xyz'", f"mode='{mode}'"))
+    assert "input.xml" in str(error.value)
+
+
+def test_a_cell_in_the_input(case: Case) -> None:
+    lines = case.template.read_text().splitlines()
+    case.template.write_text("\n".join([lines[0], "# positions{angstrom} cell{angstrom}", *lines[2:], ""]))
+    cell = "<cell mode='abc' units='angstrom'>[20, 21, 22]</cell>"
+    read = changed(case, ("init.xyz</file>", f"init.xyz</file>{cell}"))
+    np.testing.assert_allclose(read.cell * BOHR, np.diag([20.0, 21.0, 22.0]), atol=1e-9)
 
 
 def test_active_lists(case: Case) -> None:

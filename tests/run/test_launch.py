@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import shlex
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +74,11 @@ def test_without_drivers_their_commands_are_shown(case: Case, supervised: list[s
     assert words[:4] == ["moe-ipi", "driver", "-c", str(folder / "moe.toml")]
     assert words[words.index("--template") + 1] == str(case.folder / "out.template.xyz")
     assert words[-1] == "--no-compile" and Path(words[words.index("--template") + 1]).is_file()
+
+
+def test_when_this_process_was_started() -> None:
+    code = "import time; time.sleep(0.5); from moe_ipi.run.processes import start_of_this_process as started\n"
+    code += "print(time.monotonic() - started())"
+    before = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
+    assert 0.5 <= float(done.stdout) < time.monotonic() - before + 0.1

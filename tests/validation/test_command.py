@@ -89,7 +89,7 @@ def test_equal_experts_pass(folder):
         (("-c", "moe.toml", "--only", "eos,elastics"), "no check 'elastics'; the checks are parity, eos"),
         (("-c", "moe.toml", "--only", "eos", "--skip", "eos"), "leave no check"),
         (("-c", "moe.toml", "--labels", "none.xyz"), "cannot read the labels 'none.xyz'"),
-        (("-c", "moe.toml", "--labels", "bare.xyz"), "give an extxyz file whose frames have energy and forces"),
+        (("-c", "moe.toml", "--labels", "bare.xyz"), "frame 0 of 'bare.xyz' has no energy and no forces; it has none"),
         (("-c", "moe.toml", "--compare", "same.toml"), "--compare needs LABEL=CONFIG"),
         (
             (

@@ -1,0 +1,1 @@
+../../../drivers/slurm_example.sh

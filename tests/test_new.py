@@ -1,0 +1,102 @@
+"""`moe-ipi new`: runnable folders, from a checkout and from a wheel."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from moe_ipi import examples
+from moe_ipi.config import ModelExpert, load_config
+from moe_ipi.config.schema import json_schema
+from moe_ipi.new import rendered
+from moe_ipi.plugin.ipi_input import read_input
+from tests.helpers.processes import ROOT, one_error
+
+KINDS = sorted(examples.available())
+#: That have an i-PI input; metadynamics is read with PLUMED only.
+RUNS = sorted(path.parent.name for path in ROOT.glob("ipi_inputs/*/input.xml"))
+
+
+def test_every_input_of_the_repository_is_offered() -> None:
+    assert sorted([*RUNS, "slurm", "train"]) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_is_whole(command, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "new" / kind
+    status, out, err = command("new", kind, str(folder))
+    assert (status, err) == (0, "")
+    typed = re.search(rf"^next: cd {folder} && (.*)$", out, re.MULTILINE).group(1)
+    readme = (folder / "README.md").read_text()
+    assert f"    {typed}\n" in readme and "-c pt-co" not in readme
+    config = load_config(folder / "moe.toml")
+    first = (folder / "moe.toml").read_text().splitlines()[0]
+    assert json.loads((folder / first.removeprefix("#:schema ")).read_text()) == json_schema()
+    assert isinstance(config.experts.bulk, ModelExpert)
+    assert config.experts.bulk.path.is_file() or kind == "train"  # there it is what comes out
+    for name in re.findall(r"init\.xyz|plumed\.dat|job\.sh|your_pair|input\.xml", readme + typed):
+        assert list(folder.glob(name + "*"))
+    if (folder / "input.xml").exists():
+        addresses = re.findall(r"<address>(.*)</address>", (folder / "input.xml").read_text())
+        assert addresses and set(re.findall(r"-u -a (\S+)", readme)) in (set(addresses), set())
+        if kind != "metad":
+            assert [server.address for _, server in read_input(folder / "input.xml", folder).servers] == addresses
+
+
+def test_two_folders_have_two_addresses() -> None:
+    texts = [rendered("pimd_mts")["input.xml"] for _ in range(2)]
+    first, second = (set(re.findall("<address>(.*)</address>", text)) for text in texts)
+    assert len(first) == len(second) == 2 and not first & second
+
+
+def test_without_a_kind_they_are_listed(command) -> None:
+    status, out, _ = command("new")
+    assert status == 0 and [line.split()[0] for line in out.splitlines()[: len(KINDS)]] == KINDS
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("unknown kind", "there is no example 'fly'; give one of geop, "),
+        ("not empty", "is not empty, and nothing is overwritten"),
+        ("a file", "exists already, and nothing is overwritten"),
+        ("below a file", "give another folder"),
+    ],
+)
+def test_nothing_is_overwritten(command, tmp_path: Path, what: str, message: str) -> None:
+    mine = tmp_path / "mine" / "input.xml"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    where = {"not empty": mine.parent, "a file": mine, "below a file": mine / "x"}.get(what, tmp_path / "x")
+    assert message in one_error(command("new", "fly" if what == "unknown kind" else "nve", str(where)))
+    assert mine.read_text() == "precious" and [mine] == list(mine.parent.iterdir())
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_wheel_carries_the_examples(tmp_path: Path) -> None:
+    """A wheel has the files to which the links of the repository lead, and no more of these folders."""
+    source = tmp_path / "source"
+    for name in ("moe_ipi", "ipi_inputs", "drivers"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    (source / "training").mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "training/your_pair.yaml"):
+        shutil.copy(ROOT / name, source / name)
+    # A run was made in the folder of an example.
+    (source / "ipi_inputs" / "nve" / "RESTART").write_text("mine")
+    code = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist() if "/examples/" in name}
+    expected = {f"moe_ipi/examples/{kind}/{name}": t for kind in KINDS for name, t in examples.files(kind).items()}
+    assert len(expected) >= 3 * len(RUNS)
+    texts.pop("moe_ipi/examples/__init__.py")
+    assert texts == expected
