@@ -68,7 +68,7 @@ class Harvest:
         config: what is kept.
         simulation: bound.
         note: shows a line to the user.
-        continued: whether the run goes on from a checkpoint with an assignment.
+        continued: whether the run goes on from a checkpoint, be it one of step 0.
 
     Raises:
         HarvestError: the file cannot be read or written.

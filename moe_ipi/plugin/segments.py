@@ -131,7 +131,7 @@ class Segments:
         if self._steps and self._config.monitor:
             self._monitor = Monitor(simulation, self._fields[0], self._config.monitor_threshold, self._note)
         if self._harvest_config is not None:
-            continued = self._stored.token is not None
+            continued = simulation.step > 0 or self._stored.token is not None
             self._harvest = Harvest(self._harvest_config, simulation, self._note, continued=continued)
         for field in self._fields:
             engine.set_parameters(field, {MEMORY: None, IDENTITY: self._identity.encode()})
