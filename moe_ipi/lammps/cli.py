@@ -34,8 +34,15 @@ def lammps_run(
     ] = None,
     device: DeviceOption = None,
     compile: CompileOption = None,
+    balance: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off|RATIO",
+            help="Divide space by what atoms cost: as measured, not at all, or RATIO bulk atoms for a complex atom.",
+        ),
+    ] = "auto",
 ) -> None:
     """Run a script of LAMMPS with both experts: mpiexec -n RANKS moe-ipi lammps run SCRIPT -c CONFIG."""
     from moe_ipi.lammps.command import run_script
 
-    run_script(script, config, options or (), device=device, compile=compile)
+    run_script(script, config, options or (), device=device, compile=compile, balance=balance)
