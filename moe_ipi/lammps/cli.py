@@ -46,3 +46,17 @@ def lammps_run(
     from moe_ipi.lammps.command import run_script
 
     run_script(script, config, options or (), device=device, compile=compile, balance=balance)
+
+
+@app.command()
+def mliap(
+    config: ConfigOption,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The object, *.pkl.")] = Path("moe.pkl"),
+    device: DeviceOption = None,
+    compile: CompileOption = None,
+) -> None:
+    """Write both experts as an object for pair_style mliap unified, for your own build of LAMMPS."""
+    from moe_ipi.lammps.mliap import run_mliap
+
+    for line in run_mliap(config, output, device=device, compile=compile):
+        typer.echo(line)
