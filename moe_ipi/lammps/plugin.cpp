@@ -221,7 +221,10 @@ class RunMoE : public Command {
       now.insert(now.end(), options.begin(), options.end());
       now.insert(now.end(), first.begin(), first.end());
       if (steps < left) now.insert(now.end(), {"post", "no"});
+      const bigint target = update->ntimestep + steps;
       stretch(now);
+      // LAMMPS ends a run early after timer timeout or fix halt, and then every other at once.
+      if (update->ntimestep < target) return;
       if (update->ntimestep % connection.steps == 0) together(error, world, connection.python.reassign(1));
       // Forces are there: those of the last step, or what Python has had computed anew.
       first = {"pre", "no"};

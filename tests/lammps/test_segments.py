@@ -120,6 +120,16 @@ def test_loops_and_parts_of_runs(slab: Case, command: Command, monkeypatch: pyte
     assert [line.token for line in parts] == [line.token for line in whole]
 
 
+def test_a_run_that_lammps_ends_early(slab: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By fix halt, or when its time is over: within a segment, and what follows ends at once."""
+    monkeypatch.chdir(slab.folder)
+    halt = "variable step equal step\nfix halt all halt 1 v_step >= 7 error soft message no\n"
+    script(slab, READ + STYLE + HEAT + halt + "run 20\nrun 20\nprint '$(step)' file end\n")
+    assert command("lammps", "run", "in.lmp", "-c", "moe.toml", "--", "-screen", "none")[0] == 0
+    assert [line.step for line in read_ledger(slab.folder / "in.moe_ledger")] == [0, 5]
+    assert (slab.folder / "end").read_text() == "7\n"
+
+
 def test_a_fixed_assignment_is_that_of_the_types(slab: Case, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(slab.folder)
     (slab.folder / "moe.toml").write_text(CHANGING)
