@@ -57,6 +57,9 @@ def test_every_energy_and_a_restart(slab: Case, command: Command, monkeypatch: p
     last = {step: value for step, _, value, _ in conserved}
     assert np.ptp(list(last.values())[:-1]) < 0.005
     assert max(abs(line.jumps[0]) for line in lines) > 0.05
+    script(slab, HEAD + "read_restart at22\nset atom 1 type 4\nset atom 2 type 1\n" + STYLE + "run 5\n")
+    error = one_error(command("lammps", "run", "in.lmp", "-c", "moe.toml", *options))
+    assert "is not that of in.moe_ledger at step 22: read the restart" in error
 
 
 def check_energies(case: Case, printed: np.ndarray, lines: list[Line]) -> None:
@@ -141,6 +144,9 @@ def test_a_fixed_assignment_is_that_of_the_types(slab: Case, command: Command, m
     assert np.ptp(rows(slab.folder / "log.lammps")[:, 2]) < 0.01
 
 
+REMOVE = "group one id 3\ndelete_atoms group one compress"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -152,6 +158,9 @@ def test_a_fixed_assignment_is_that_of_the_types(slab: Case, command: Command, m
         (("run", "mass 4 190.0\nrun"), "types 1 and 4 are both Pt"),
         (("run 5", "run 5 every 1 NULL"), "cannot be divided into segments"),
         (("run", "runn"), "Unknown command: runn"),
+        (("pair_style moe\npair_coeff * * Pt C O", "pair_style zero 5\npair_coeff * *"), "has no pair_style moe"),
+        (("run", f"{REMOVE} no\nrun"), "the ids of the atoms are not 1 to N: add reset_atoms id"),
+        (("run 5", f"run 5\n{REMOVE} yes\nrun 5"), "the number of atoms has changed: set segments.segment_steps = 0"),
         (("timestep 0.0005", "timestep 50.0"), ""),
     ],
 )
@@ -163,10 +172,21 @@ def test_a_script_that_cannot_run(
     assert message in one_error(command("lammps", "run", "in.lmp", "-c", "moe.toml", "--", "-screen", "none"))
 
 
-def test_all_ranks_end_with_one_line(slab: Case) -> None:
-    done = run_script(2, script(slab, READ + STYLE.replace("Pt C O", "Pt C Xe") + "run 5\n"), "--", "-screen", "none")
+@pytest.mark.parametrize(
+    ("change", "environment", "message"),
+    [
+        (("Pt C O", "Pt C Xe"), {}, "the experts know only Pt C O"),
+        pytest.param(("", ""), {"CXX": "no-compiler"}, "needs a C++ compiler", marks=pytest.mark.slow),
+        pytest.param(("metal", "metal\nnewton off"), {}, "needs newton on", marks=pytest.mark.slow),
+    ],
+)
+def test_all_ranks_end_with_one_line(
+    slab: Case, change: tuple[str, str], environment: dict[str, str], message: str
+) -> None:
+    path = script(slab, (READ + STYLE).replace(*change, 1) + "run 5\n")
+    done = run_script(2, path, "--", "-screen", "none", **environment)
     assert done.returncode == 1
-    assert_one_error(done.stderr, "the experts know only Pt C O")
+    assert_one_error(done.stderr, message)
 
 
 @pytest.mark.parametrize(
