@@ -22,7 +22,7 @@ from benchmarks.report import text, write
 from moe_ipi.models import find_config
 from moe_ipi.threads import set_threads
 
-KEYS = ("mixture", "routes", "step", "beads", "lists", "growth", "compiled", "startup")
+KEYS = ("mixture", "routes", "step", "beads", "lists", "growth", "compiled", "startup", "ranks", "communication")
 
 
 def main() -> None:

@@ -36,6 +36,13 @@ def lammps_run(
     ] = None,
     device: DeviceOption = None,
     compile: CompileOption = None,
+    balance: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off|RATIO",
+            help="Divide space by what atoms cost: as measured, not at all, or RATIO bulk atoms for a complex atom.",
+        ),
+    ] = "auto",
 ) -> None:
     """Run a script of LAMMPS with both experts.
 
@@ -43,4 +50,18 @@ def lammps_run(
     """
     from moe_ipi.lammps.command import run_script
 
-    run_script(script, config, options or (), device=device, compile=compile)
+    run_script(script, config, options or (), device=device, compile=compile, balance=balance)
+
+
+@app.command()
+def mliap(
+    config: ConfigOption,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The object, *.pkl.")] = Path("moe.pkl"),
+    device: DeviceOption = None,
+    compile: CompileOption = None,
+) -> None:
+    """Write both experts as an object for pair_style mliap unified, for your own build of LAMMPS."""
+    from moe_ipi.lammps.mliap import run_mliap
+
+    for line in run_mliap(config, output, device=device, compile=compile):
+        typer.echo(line)

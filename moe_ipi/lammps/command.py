@@ -7,6 +7,7 @@ from pathlib import Path
 
 from moe_ipi.config import Config, load_config
 from moe_ipi.errors import ConfigError
+from moe_ipi.lammps.balance import ScriptBalance, checked_balance
 from moe_ipi.lammps.engine import Engine
 from moe_ipi.lammps.loading import load_domain
 from moe_ipi.lammps.ranks import Ranks, on_all_ranks
@@ -22,6 +23,7 @@ def run_script(
     *,
     device: str | None = None,
     compile: bool | None = None,
+    balance: str = "auto",
 ) -> None:
     """Run a script on the ranks that ``mpiexec`` has started.
 
@@ -30,17 +32,25 @@ def run_script(
         config: path of the ``moe.toml``, or the name of a shipped pair.
         options: of LAMMPS's command line.
         device, compile: override the config's ``[compute]`` keys.
+        balance: how space is divided among the ranks, see :func:`moe_ipi.lammps.balance.checked_balance`.
 
     Raises:
         MoEError: on the root; the other ranks end with status 1.
     """
 
     def work(ranks: Ranks) -> None:
+        dividing = ScriptBalance(ranks, ranks.together(lambda: checked_balance(balance)))
         loaded = ranks.together(lambda: _checked(script, config))
         domain = load_domain(ranks, loaded, device=device, compile=compile)
         segments = Segments(ranks, loaded, script.stem)
         arguments = ["-nocite", *options]
-        engine = Engine(ranks, domain, arguments, steps=segments.steps, reassign=segments.on_run)
+
+        def on_run(when: int) -> None:
+            segments.on_run(when)
+            if when == 0:
+                dividing.begin(engine)
+
+        engine = Engine(ranks, domain, arguments, steps=segments.steps, reassign=on_run)
         segments.take(engine)
         with ends_at_once():
             engine.script(str(script))

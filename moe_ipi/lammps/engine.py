@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from moe_ipi.lammps.domain import Domain
 from moe_ipi.lammps.plugin import ELEMENTS, EVALUATE, REASSIGN, Callbacks, build_plugin
 from moe_ipi.lammps.ranks import Ranks, SharedError, line_of
-from moe_ipi.typing import FloatArray, IntArray
+from moe_ipi.typing import FloatArray, IntArray, Periodicity
 
 #: Whose computes are global, and scalars or vectors, in LAMMPS's library interface.
 _GLOBAL, _SCALAR, _VECTOR = 0, 0, 1
@@ -51,10 +51,13 @@ class Engine:
         #: The failure of a callback, which LAMMPS in between cannot carry.
         self._failure: BaseException | None = None
         self._energies: FloatArray = np.zeros(0)
+        #: Called on every rank after an evaluation, whether or not it has failed.
+        self.after_evaluation: Callable[[], None] = lambda: None
         self.lammps: Any = lammps(cmdargs=list(arguments), comm=ranks.world)
         self.lammps.set_show_error(False)
         path = ranks.root_first(lambda: build_plugin(self.lammps))
         self._library = ctypes.CDLL(str(path))
+        self._library.moe_skin.restype = ctypes.c_double
         # Alive as long as the engine: C++ holds pointers to them.
         self._callbacks = Callbacks(
             ELEMENTS(self._on_elements), EVALUATE(self._on_evaluate), REASSIGN(self._on_reassign)
@@ -111,6 +114,23 @@ class Engine:
     def energies(self) -> FloatArray:
         """(n,) eV, of this rank's own atoms in the last evaluation."""
         return self._energies
+
+    @property
+    def cell(self) -> tuple[FloatArray, Periodicity]:
+        """(3, 3) A, rows are lattice vectors; and which of them are periodic."""
+        (xlo, ylo, zlo), (xhi, yhi, zhi), xy, yz, xz, periodic, _ = self.lammps.extract_box()
+        cell = np.array([[xhi - xlo, 0.0, 0.0], [xy, yhi - ylo, 0.0], [xz, yz, zhi - zlo]])
+        return cell, (bool(periodic[0]), bool(periodic[1]), bool(periodic[2]))
+
+    @property
+    def ghost_range(self) -> float:
+        """A: how far away atoms of other ranks are seen."""
+        return self.domain.cutoff + float(self._library.moe_skin(self._handle))
+
+    @property
+    def divided(self) -> bool:
+        """Whether a script has said how the space is divided."""
+        return bool(self._library.moe_divided(self._handle))
 
     def scalar(self, compute: str) -> float:
         """A compute of LAMMPS."""
@@ -178,7 +198,9 @@ class Engine:
             _array(e, np.float64, own)[:] = self._energies
             _array(g, np.float64, pairs, 3)[:] = gradients
 
-        return self._guarded(work)
+        failed = self._guarded(work)
+        self.after_evaluation()
+        return failed
 
     def _on_reassign(self, when: int) -> int:
         return self._guarded(lambda: self._reassign(when) if self._reassign is not None else None)

@@ -7,9 +7,11 @@
 #include "command.h"
 #include "comm.h"
 #include "error.h"
+#include "fix.h"
 #include "force.h"
 #include "input.h"
 #include "memory.h"
+#include "modify.h"
 #include "neigh_list.h"
 #include "neighbor.h"
 #include "pair.h"
@@ -219,7 +221,10 @@ class RunMoE : public Command {
       now.insert(now.end(), options.begin(), options.end());
       now.insert(now.end(), first.begin(), first.end());
       if (steps < left) now.insert(now.end(), {"post", "no"});
+      const bigint target = update->ntimestep + steps;
       stretch(now);
+      // LAMMPS ends a run early after timer timeout or fix halt, and then every other at once.
+      if (update->ntimestep < target) return;
       if (update->ntimestep % connection.steps == 0) together(error, world, connection.python.reassign(1));
       // Forces are there: those of the last step, or what Python has had computed anew.
       first = {"pre", "no"};
@@ -264,5 +269,16 @@ void lammpsplugin_init(void *lmp, void *handle, void *regfunc)
 
 // To be called before the plugin is loaded; again to change the number of steps.
 void moe_connect(void *lmp, const Callbacks *python, int steps) { connections[lmp] = {*python, steps}; }
+// Whether a script has said how the space is divided.
+int moe_divided(void *handle)
+{
+  auto *lmp = (LAMMPS *) handle;
+  if (lmp->comm->style != Comm::BRICK || lmp->comm->layout != Comm::LAYOUT_UNIFORM) return 1;
+  for (const auto *fix : lmp->modify->get_fix_list())
+    if (std::string(fix->style).find("balance") == 0) return 1;
+  return 0;
+}
+// Beyond the cutoff, A.
+double moe_skin(void *handle) { return ((LAMMPS *) handle)->neighbor->skin; }
 void moe_disconnect(void *lmp) { connections.erase(lmp); }
 }

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from moe_ipi.errors import StructureError
 from moe_ipi.frames import Frames, checked_assignment
+from moe_ipi.lammps.balance import WEIGHT, Weights
 from moe_ipi.lammps.box import Box, boxed
 from moe_ipi.lammps.domain import Domain
 from moe_ipi.lammps.engine import Engine
@@ -20,8 +21,6 @@ from moe_ipi.potential import Evaluation
 from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray, Periodicity
 
 _AXES = "xyz"
-#: Of the costs of two experts that a measurement may give.
-_LARGEST_RATIO = 1000.0
 
 
 class DistributedPotential:
@@ -50,6 +49,7 @@ class DistributedPotential:
         self._tiled = False
         #: The command that has given LAMMPS its cell.
         self._box = ""
+        self._weights: Weights | None = None
         #: The assignment for which the ranks have equally much to do.
         self._balanced: BoolArray | None = None
 
@@ -126,8 +126,9 @@ class DistributedPotential:
         engine.types[:] = types[ids]
         # In the same cell it only moves every atom to its rank.
         engine.command(change)
-        if self._tiled and (self._balanced is None or not np.array_equal(mask, self._balanced)):
-            self._balance(engine)
+        if self._weights is not None and (self._balanced is None or not np.array_equal(mask, self._balanced)):
+            if self._weights.measure():
+                engine.command(f"balance 1.0 rcb weight var {WEIGHT}")
             self._balanced = mask
         engine.command("run 0 post no")
         volume = float(engine.lammps.get_thermo("vol"))
@@ -140,22 +141,6 @@ class DistributedPotential:
             energies[mine], forces[mine] = e, f
         back = box.rotation.T
         return energies, forces @ back, back.T @ virial @ back
-
-    def _balance(self, engine: Engine) -> None:
-        """Divide the space such that every rank has equally much to do, by what the experts have cost until now."""
-        from mpi4py import MPI
-
-        domain, n = self._domain, len(self._elements)
-        costs = [domain.costs.get(expert, np.inf) for expert in (domain.bulk, domain.complex)]
-        bulk, complex = (self._ranks.comm.allreduce(cost, MPI.MIN) for cost in costs)
-        if not (np.isfinite([bulk, complex]).all() and bulk > 0.0):
-            return
-        ratio = min(max(complex / bulk, 1.0), _LARGEST_RATIO)
-        for group, first in (("moe_bulk", 1), ("moe_complex", n + 1)):
-            if engine.lammps.has_id("group", group):
-                engine.command(f"group {group} clear")
-            engine.command(f"group {group} type {first}:{first + n - 1}")
-        engine.command(f"balance 1.0 rcb weight group 2 moe_bulk 1.0 moe_complex {ratio!r}")
 
     def _started(self, box: Box, pbc: Periodicity, types: IntArray, tiled: bool) -> Engine:
         """A LAMMPS with all atoms."""
@@ -182,6 +167,7 @@ class DistributedPotential:
             engine.command(line)
         if tiled:
             engine.command("comm_style tiled")
+        self._weights = Weights(self._ranks, engine) if tiled else None
         engine.create_atoms(types, box.positions)
         engine.command("compute moe_virial all pressure NULL virial")
         # What thermo prints at every step, energy and virial are computed for.

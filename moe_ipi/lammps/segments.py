@@ -182,10 +182,7 @@ class Segments:
     def _structure(self) -> tuple[FloatArray, FloatArray, Periodicity] | None:
         """On the root: positions (N, 3) A, cell (3, 3) A, periodicity."""
         positions = self._gathered(np.array(self._engine.positions))
-        (xlo, ylo, zlo), (xhi, yhi, zhi), xy, yz, xz, periodic, _ = self._engine.lammps.extract_box()
-        cell = np.array([[xhi - xlo, 0.0, 0.0], [xy, yhi - ylo, 0.0], [xz, yz, zhi - zlo]])
-        pbc = (bool(periodic[0]), bool(periodic[1]), bool(periodic[2]))
-        return None if positions is None else (positions, cell, pbc)
+        return None if positions is None else (positions, *self._engine.cell)
 
     def _disagreement(self) -> FloatArray | None:
         """On the root: (N,) eV, how much the experts disagree; costs both on every atom."""

