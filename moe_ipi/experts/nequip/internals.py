@@ -24,6 +24,7 @@ __all__ = [
     "GraphModuleMixin",
     "load_compiled",
     "load_saved",
+    "outside_of_workflow",
     "package_loader",
     "quiet",
     "register_target",
@@ -55,6 +56,19 @@ def load_saved(path: Path) -> dict[str, graph_model.GraphModel]:
     with quiet():
         set_global_state()
         return dict(load_saved_model(str(path), model_key=None).items())
+
+
+@contextlib.contextmanager
+def outside_of_workflow() -> Iterator[None]:
+    """Models are built as anywhere else: ``nequip-package`` would read every package from the file of the first."""
+    from nequip.scripts._workflow_utils import get_workflow_state, set_workflow_state
+
+    state = get_workflow_state()
+    set_workflow_state(None)
+    try:
+        yield
+    finally:
+        set_workflow_state(state)
 
 
 def target_name(inputs: list[str], outputs: list[str]) -> str | None:
