@@ -17,6 +17,7 @@ from moe_ipi.config.rules import (
     SpeciesRule,
 )
 from moe_ipi.config.tables import (
+    NEQUIP_NET,
     ComputeConfig,
     Config,
     DriverConfig,
@@ -30,6 +31,7 @@ from moe_ipi.config.tables import (
 )
 
 __all__ = [
+    "NEQUIP_NET",
     "AgreementRule",
     "BoxRule",
     "CentrosymmetryRule",

@@ -10,15 +10,26 @@ from pydantic import Field, model_validator
 from moe_ipi.config.base import Element, Length, Positive, Table
 from moe_ipi.config.regions import RegionsConfig
 
+#: How the name of a model of the repository nequip.net begins.
+NEQUIP_NET = "nequip.net:"
+
 
 class ModelExpert(Table):
     """``type = "nequip"``: a NequIP-framework model file."""
 
     type: Literal["nequip"] = "nequip"
+    #: Of a file; or ``nequip.net:GROUP/MODEL:VERSION``.
     path: Path
     key: str | None = None
     #: Of the file: another one is refused.
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    #: eV for each element, added to the energy of every atom: where the experts count from different references.
+    offsets: dict[Element, Annotated[float, Field(allow_inf_nan=False)]] = Field(default={})
+
+    @property
+    def remote(self) -> bool:
+        """Whether the model is one of nequip.net, and no file."""
+        return str(self.path).startswith(NEQUIP_NET)
 
 
 class FinnisSinclairExpert(Table):

@@ -22,6 +22,7 @@ from nequip.utils.global_state import TF32_KEY, set_global_state
 __all__ = [
     "SOLE_MODEL_KEY",
     "GraphModuleMixin",
+    "fetched",
     "load_compiled",
     "load_saved",
     "outside_of_workflow",
@@ -56,6 +57,14 @@ def load_saved(path: Path) -> dict[str, graph_model.GraphModel]:
     with quiet():
         set_global_state()
         return dict(load_saved_model(str(path), model_key=None).items())
+
+
+def fetched(name: str) -> Path:
+    """Where a model of nequip.net is after it was downloaded, if need be; raises whatever NequIP raises."""
+    from nequip.model.saved_models.load_utils import _get_model_file_path
+
+    with quiet(), _get_model_file_path(name) as path:
+        return Path(path)
 
 
 @contextlib.contextmanager
