@@ -39,6 +39,9 @@ def compile_pair(config: str | Path, *, device: str | None = None, log: Callable
         else:
             log(f"{name}: compiled; {getattr(potential, name).chunk} edges at once are best ({where})")
     # numba's functions, too, are compiled at their first call and kept.
-    pair = potential.with_species(potential.complex.species[:1] * 4)
+    common = [symbol for symbol in potential.complex.species if symbol in potential.bulk.species]
+    if not common:
+        return
+    pair = potential.with_species(common[:1] * 4)
     corners = 4.0 * np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     pair.evaluate(corners[None], 4.0 * np.eye(3)[None], [True, True, False, False])

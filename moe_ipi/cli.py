@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from moe_ipi.distill.cli import distill
 from moe_ipi.errors import MoEError
 from moe_ipi.lammps import cli as lammps
 from moe_ipi.options import (
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(lammps.app, name="lammps")
+app.command()(distill)
 
 
 class Engine(StrEnum):

@@ -11,8 +11,17 @@ from numpy.typing import ArrayLike
 
 from moe_ipi.config import Config
 from moe_ipi.edges import Edges
-from moe_ipi.errors import ModelError, StructureError
-from moe_ipi.experts.environments import OwnedEdges, add_forces, evaluate_in_chunks, packed, select_edges
+from moe_ipi.errors import StructureError
+from moe_ipi.experts.environments import (
+    OwnedEdges,
+    add_forces,
+    check_all_known,
+    check_known,
+    evaluate_in_chunks,
+    packed,
+    select_edges,
+    types_of,
+)
 from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.loading import load_pair
 from moe_ipi.frames import PERIODIC, Frames, checked_assignment, checked_frames
@@ -54,6 +63,7 @@ class Potential(Protocol):
 class _Term:
     """What one expert contributes: ``sign`` times its energies of these atoms (n,); types (N,) of all atoms."""
 
+    name: str
     expert: Expert
     types: IntArray
     atoms: IntArray
@@ -76,28 +86,19 @@ class MoEPotential:
         species: chemical symbols of the N atoms.
         skin: Verlet skin of the neighbour lists, A.
 
+    The experts need not know the same elements: each must know those of its atoms and of their neighbours.
+
     Raises:
-        ModelError: the experts know different species.
-        StructureError: an atom is of a species that they do not know.
+        StructureError: an atom is of an element that neither knows.
     """
 
     def __init__(self, complex: Expert, bulk: Expert, species: Sequence[str], *, skin: float = 0.5) -> None:
-        if set(complex.species) != set(bulk.species):
-            raise ModelError(
-                f"the experts know different species (complex: {' '.join(complex.species)}; bulk: "
-                f"{' '.join(bulk.species)}); train both with the same type_names"
-            )
-        unknown = sorted(set(species) - set(complex.species))
-        if unknown:
-            raise StructureError(
-                f"the structure contains {' '.join(unknown)}, but the experts know only {' '.join(complex.species)}; "
-                "use a model trained on these elements"
-            )
+        check_all_known(species, complex, bulk, "the structure contains")
         self.complex = complex
         self.bulk = bulk
         self.species = tuple(species)
-        self._complex_types = _types(complex, self.species)
-        self._bulk_types = _types(bulk, self.species)
+        self._complex_types = types_of(complex, self.species)
+        self._bulk_types = types_of(bulk, self.species)
         self._lists = NeighborLists(max(complex.cutoff, bulk.cutoff), skin)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -154,7 +155,8 @@ class MoEPotential:
             hamiltonian: which energy, see the class.
 
         Raises:
-            StructureError: wrong shapes, or numbers that are not finite going in or coming out.
+            StructureError: wrong shapes, numbers that are not finite going in or coming out, or an atom (or a neighbour
+                of one) of an element that its expert does not know.
         """
         return self.evaluate_frames(checked_frames(positions, cells, pbc, natoms=self.natoms), assignment, hamiltonian)
 
@@ -173,7 +175,9 @@ class MoEPotential:
             if len(term.atoms) == 0:
                 continue
             owned = self._owned_edges(term, frames, edges)
-            energies, gradients = evaluate_in_chunks(term.expert, packed(owned, term.atoms, term.types))
+            environments = packed(owned, term.atoms, term.types)
+            check_known(environments, term.name, term.expert, self.species)
+            energies, gradients = evaluate_in_chunks(term.expert, environments)
             atom_energies[:, term.atoms] += term.sign * energies.reshape(len(frames), -1)
             gradients = term.sign * gradients
             stop = np.cumsum([len(each.centers) for each in owned])
@@ -224,10 +228,10 @@ class MoEPotential:
         raise ValueError(f"there is no hamiltonian {hamiltonian!r}")
 
     def _complex_term(self, atoms: IntArray) -> _Term:
-        return _Term(self.complex, self._complex_types, atoms, 1.0)
+        return _Term("complex", self.complex, self._complex_types, atoms, 1.0)
 
     def _bulk_term(self, atoms: IntArray, sign: float = 1.0) -> _Term:
-        return _Term(self.bulk, self._bulk_types, atoms, sign)
+        return _Term("bulk", self.bulk, self._bulk_types, atoms, sign)
 
     def _owned_edges(self, term: _Term, frames: Frames, edges: list[Edges]) -> list[OwnedEdges]:
         rank = np.full(self.natoms, -1, dtype=np.int64)
@@ -236,9 +240,3 @@ class MoEPotential:
             OwnedEdges(*select_edges(r, h, e.centers, e.neighbors, e.shifts, rank, term.expert.cutoff))
             for (r, h), e in zip(frames, edges, strict=True)
         ]
-
-
-def _types(expert: Expert, species: Sequence[str]) -> IntArray:
-    """(N,) the atoms' types as the expert counts them."""
-    index = {symbol: k for k, symbol in enumerate(expert.species)}
-    return np.array([index[symbol] for symbol in species], dtype=np.int64)

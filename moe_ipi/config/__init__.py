@@ -18,6 +18,7 @@ from moe_ipi.config.rules import (
     SpeciesRule,
 )
 from moe_ipi.config.tables import (
+    NEQUIP_NET,
     ComputeConfig,
     Config,
     DriverConfig,
@@ -31,6 +32,7 @@ from moe_ipi.config.tables import (
 )
 
 __all__ = [
+    "NEQUIP_NET",
     "AgreementRule",
     "BoxRule",
     "CentrosymmetryRule",

@@ -61,7 +61,7 @@ def _first_problem(error: ValidationError) -> str:
 
 def _with_absolute_paths(config: Config, base: Path) -> Config:
     def absolute(expert: ExpertConfig) -> ExpertConfig:
-        if isinstance(expert, ModelExpert):
+        if isinstance(expert, ModelExpert) and not expert.remote:
             return expert.model_copy(update={"path": base / expert.path.expanduser()})
         return expert
 

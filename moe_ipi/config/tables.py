@@ -11,6 +11,9 @@ from moe_ipi.config.base import Element, Length, Positive, Table
 from moe_ipi.config.harvest import HarvestConfig
 from moe_ipi.config.regions import RegionsConfig
 
+#: How the name of a model of the repository nequip.net begins.
+NEQUIP_NET = "nequip.net:"
+
 
 class ModelExpert(Table):
     """A file of the NequIP framework with a strictly local model (Allegro)."""
@@ -18,12 +21,19 @@ class ModelExpert(Table):
     type: Literal["nequip"] = "nequip"
     """The kind of expert; it need not be given."""
     path: Path
-    """The file: a package (``.nequip.zip``), a checkpoint (``.ckpt``) or a compiled model (``.nequip.pt2``); relative
-    to the ``moe.toml``."""
+    """The file: a package (``.nequip.zip``), a checkpoint (``.ckpt``) or a compiled model (``.nequip.pt2``), relative
+    to the ``moe.toml``; or a model of nequip.net, ``nequip.net:GROUP/MODEL:VERSION``."""
     key: str | None = None
     """Which model of the file, if it holds several."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     """Checksum of the file: another one is refused."""
+    offsets: dict[Element, Annotated[float, Field(allow_inf_nan=False)]] = Field(default={})
+    """eV for each element, added to the energy of every atom: where the experts count from different references."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether the model is one of nequip.net, and no file."""
+        return str(self.path).startswith(NEQUIP_NET)
 
 
 class FinnisSinclairExpert(Table):

@@ -69,13 +69,18 @@ class UnlabelledCells:
 
     def _strained(self, atoms: Atoms, rng: np.random.Generator) -> Atoms:
         atoms = atoms.copy()
-        strain = _random_strain(rng, self._strain)
+        strain = random_strain(rng, self._strain)
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
         return atoms
 
 
-def _random_strain(rng: np.random.Generator, largest: float) -> FloatArray:
-    """Isotropic half of the time; otherwise any symmetric strain; sometimes small, sometimes large."""
+def random_strain(rng: np.random.Generator, largest: float) -> FloatArray:
+    """(3, 3): isotropic half of the time, otherwise any symmetric strain; sometimes small, sometimes large.
+
+    Args:
+        rng: draws it.
+        largest: component.
+    """
     scale = largest * rng.uniform(0.0, 1.0)
     if rng.random() < 0.5:
         return rng.uniform(-scale, scale) * np.eye(3)

@@ -87,18 +87,21 @@ class Graph:
 
 
 class _EdgeGradients(GraphModuleMixin, torch.nn.Module):
-    """An energy model with its gradient with respect to edge vectors, which can itself be differentiated."""
+    """An energy model with its gradient with respect to edge vectors, which can itself be differentiated if wanted."""
 
-    def __init__(self, energy_model: GraphModuleMixin) -> None:
+    def __init__(self, energy_model: GraphModuleMixin, *, differentiable: bool) -> None:
         super().__init__()
         self.func = energy_model
+        self.differentiable = differentiable
         irreps = {Keys.EDGE_FORCE_KEY: "1o"}
         self._init_irreps(irreps_in=energy_model.irreps_in, irreps_out=irreps)  # type: ignore[operator]
 
     def forward(self, data: Keys.Type) -> Keys.Type:
         vectors = data[Keys.EDGE_VECTORS_KEY].detach().requires_grad_(True)
         energies = self.func(data | {Keys.EDGE_VECTORS_KEY: vectors})[Keys.PER_ATOM_ENERGY_KEY]
-        gradients = torch.autograd.grad([energies.sum()], [vectors], create_graph=True)[0]
+        gradients = torch.autograd.grad([energies.sum()], [vectors], create_graph=self.differentiable)[0]
+        if not self.differentiable:
+            energies = energies.detach()
         return {Keys.PER_ATOM_ENERGY_KEY: energies, Keys.EDGE_FORCE_KEY: gradients}
 
 
@@ -106,7 +109,8 @@ class EdgeModel:
     """A model of a pair, evaluated for its atoms' energies and edges' gradients; parameters stay the model's.
 
     Args:
-        model: a strictly local ``GraphModel``.
+        model: a strictly local ``GraphModel``.  If none of its parameters is trained, what comes out has no
+            derivatives, and costs less.
         compile: compile with ``torch.compile``, as NequIP's ``compile_mode: compile`` does.
 
     Raises:
@@ -119,7 +123,8 @@ class EdgeModel:
             raise ModelError("co-training needs models that compute forces: leave do_derivatives at its default")
         wrapper = CompileGraphModel if compile else GraphModel
         # Not a submodule of the training module: checkpoints hold each parameter once.
-        self._model = wrapper(_EdgeGradients(energy_model))
+        differentiable = any(parameter.requires_grad for parameter in model.parameters())
+        self._model = wrapper(_EdgeGradients(energy_model, differentiable=differentiable))
         self._model.model_dtype = model.model_dtype
         self.cutoff = cutoff_of(model)
 

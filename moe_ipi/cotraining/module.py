@@ -39,7 +39,8 @@ class CoTrainingModule(EMALightningModule):
 
     Args:
         agreement: who moves to make the experts agree: both (``two-sided``), or the bulk expert alone
-            (``one-sided``: distillation; the complex expert sees only labels).
+            (``one-sided``: the complex expert sees only labels).  ``frozen``: the complex expert is a finished model
+            (``frozen: [complex]`` of :func:`~.experts.two_experts`), and what it says are the labels: distillation.
         unlabelled: config of :class:`~.crystals.UnlabelledCells` (``_target_`` and arguments); None: none are used.
         compile: compile both experts with ``torch.compile`` (minutes once; worth it from some thousand steps).
         seed: of random partitions and planes.
@@ -52,19 +53,21 @@ class CoTrainingModule(EMALightningModule):
 
     def __init__(
         self,
-        agreement: Literal["two-sided", "one-sided"] = "two-sided",
+        agreement: Literal["two-sided", "one-sided", "frozen"] = "two-sided",
         unlabelled: dict[str, Any] | None = None,
         compile: bool = False,
         seed: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if agreement not in ("two-sided", "one-sided"):
-            raise ConfigError(f"agreement must be 'two-sided' or 'one-sided', not '{agreement}'")
+        if agreement not in ("two-sided", "one-sided", "frozen"):
+            raise ConfigError(f"agreement must be 'two-sided', 'one-sided' or 'frozen', not '{agreement}'")
         if set(self.model) != {COMPLEX, BULK}:
             raise ModelError(f"co-training needs the models 'complex' and 'bulk', not {', '.join(self.model)}")
         check_shared_reference(self.model[COMPLEX], self.model[BULK])
-        self._one_sided = agreement == "one-sided"
+        self._one_sided, self._frozen = agreement == "one-sided", agreement == "frozen"
+        if self._frozen and any(parameter.requires_grad for parameter in self.model[COMPLEX].parameters()):
+            raise ConfigError("with agreement 'frozen' the model needs the argument frozen: [complex] of two_experts")
         self._cells = instantiate(unlabelled, type_names=list(self.model[COMPLEX].type_names)) if unlabelled else None
         self._compile, self._seed, self._step = compile, seed, 0
         self._cutoff = max(cutoff_of(self.model[key]) for key in (COMPLEX, BULK))
@@ -120,7 +123,8 @@ class CoTrainingModule(EMALightningModule):
         terms: dict[str, torch.Tensor] = {}
         n_cells = whole.n_atoms - n_labelled
         part, part_out = _after(whole, out, n_cells)
-        terms |= labelled_terms(part, part_out, inputs, is_complex, rng)
+        labels = labels_of_complex(part, part_out) if self._frozen else inputs
+        terms |= labelled_terms(part, part_out, labels, is_complex, rng)
         part, part_out = _after(whole, seen, n_perfect)
         on_cells = is_complex.new_zeros(n_cells - n_perfect)
         terms |= agreement_terms(part, part_out, torch.cat([on_cells, is_complex]), rng)
@@ -133,6 +137,15 @@ class CoTrainingModule(EMALightningModule):
             self._edge_models = tuple(EdgeModel(self.model[key], compile=self._compile) for key in (COMPLEX, BULK))
         complex, bulk = self._edge_models
         return PairOutput(*complex(graph), *bulk(graph), bulk_cutoff=bulk.cutoff)
+
+
+def labels_of_complex(graph: Graph, out: PairOutput) -> Keys.Type:
+    """What the complex expert says of frames, as labels: total energy (B, 1), forces (N, 3), stress (B, 3, 3)."""
+    return {
+        Keys.TOTAL_ENERGY_KEY: graph.per_frame(out.complex_energies).view(-1, 1),
+        Keys.FORCE_KEY: graph.forces(out.complex_gradients),
+        Keys.STRESS_KEY: graph.stresses(out.complex_gradients),
+    }
 
 
 def with_fixed_complex(out: PairOutput) -> PairOutput:

@@ -7,11 +7,12 @@ calls :func:`evaluate_in_chunks` and :func:`add_forces` alone.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from moe_ipi.errors import StructureError
 from moe_ipi.experts.expert import Environments, Expert
 from moe_ipi.jit import jit
 from moe_ipi.threads import in_parallel, workers
@@ -123,6 +124,57 @@ def packed(frames: list[OwnedEdges], atoms: IntArray, types: IntArray) -> Enviro
         centers=np.concatenate([f.centers + b * n for b, f in enumerate(frames)]),
         center_types=np.tile(types[atoms], len(frames)),
         neighbor_types=types[np.concatenate([f.neighbors for f in frames])],
+    )
+
+
+def types_of(expert: Expert, symbols: Sequence[str]) -> IntArray:
+    """(n,) the types of elements as the expert counts them; -1 for those that it does not know."""
+    index = {symbol: k for k, symbol in enumerate(expert.species)}
+    return np.array([index.get(symbol, -1) for symbol in symbols], dtype=np.int64)
+
+
+def check_all_known(symbols: Iterable[str], complex: Expert, bulk: Expert, what: str) -> None:
+    """Refuse elements that neither expert knows.
+
+    Args:
+        symbols: elements.
+        complex, bulk: the experts.
+        what: to be said of the elements, such as ``"the structure contains"``.
+
+    Raises:
+        StructureError: there is such an element.
+    """
+    unknown = sorted(set(symbols) - set(complex.species) - set(bulk.species))
+    if unknown:
+        known = tuple(dict.fromkeys(complex.species + bulk.species))
+        raise StructureError(
+            f"{what} {' '.join(unknown)}, but the experts know only {' '.join(known)}; "
+            "use a model trained on these elements"
+        )
+
+
+def check_known(environments: Environments, name: str, expert: Expert, symbols: Iterable[str]) -> None:
+    """Refuse environments that the expert cannot evaluate: it must know its atoms and their neighbours, and no others.
+
+    Args:
+        environments: of its atoms; -1 is the type of elements that it does not know.
+        name: ``"complex"`` or ``"bulk"``.
+        expert: the expert.
+        symbols: the elements of the structure.
+
+    Raises:
+        StructureError: an atom is of an element that it does not know, or has such a neighbour.
+    """
+    if (environments.center_types < 0).any():
+        where = "but has to evaluate such an atom"
+    elif (environments.neighbor_types < 0).any():
+        where = f"but such an atom is within {expert.cutoff:g} A, its cutoff, of one that it evaluates"
+    else:
+        return
+    unknown = " ".join(sorted(set(symbols) - set(expert.species)))
+    advice = f"make {'regions.radius at least this cutoff around them' if name == 'bulk' else 'the region smaller'}"
+    raise StructureError(
+        f"the {name} expert does not know {unknown}, {where}; {advice}, or use a model that knows them"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from moe_ipi.config import ComputeConfig, Config, ExpertConfig, FinnisSinclairExpert, ModelExpert
 from moe_ipi.experts.expert import Expert
 from moe_ipi.experts.finnis_sinclair import FinnisSinclair
+from moe_ipi.experts.offsets import OffsetExpert
 from moe_ipi.threads import set_threads, set_workers, threads
 
 
@@ -23,10 +24,11 @@ def load_expert(config: ExpertConfig, compute: ComputeConfig, *, name: str) -> E
         return FinnisSinclair(config.parameters)
     # torch is slow to import
     from moe_ipi.experts.nequip.cache import CompileOptions
+    from moe_ipi.experts.nequip.download import local_file
     from moe_ipi.experts.nequip.load import load_nequip_model
 
-    return load_nequip_model(
-        config.path,
+    expert = load_nequip_model(
+        local_file(config.path),
         key=config.key,
         name=name,
         device=compute.device,
@@ -35,6 +37,7 @@ def load_expert(config: ExpertConfig, compute: ComputeConfig, *, name: str) -> E
         chunk=compute.chunk,
         options=CompileOptions(compute.tf32, compute.modifiers),
     )
+    return OffsetExpert(expert, config.offsets, name) if config.offsets else expert
 
 
 def load_pair(config: Config, *, device: str | None = None, compile: bool | None = None) -> tuple[Expert, Expert]:

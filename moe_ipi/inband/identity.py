@@ -8,6 +8,7 @@ Each part but the precision is a digest.  A driver compares the first four with 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import lru_cache
@@ -40,7 +41,8 @@ class Identity:
 
     Attributes:
         species: symbols of the atoms, in their order.
-        complex, bulk: content of the model file and key, or kind and parameters of an analytic expert.
+        complex, bulk: content of the model file (or its name at nequip.net), key and offsets, or kind and parameters of
+            an analytic expert.
         precision: of products of float32 matrices, as torch names it.
         regions: the ``[regions]`` table.
     """
@@ -106,12 +108,16 @@ def identity_of(config: Config, species: Sequence[str], precision: str = FULL_PR
 
 def _expert(letter: str, config: ExpertConfig) -> str:
     if isinstance(config, ModelExpert):
+        more = [json.dumps(config.offsets, sort_keys=True).encode()] if config.offsets else []
+        if config.remote:
+            # The version is part of the name; nobody needs the network to compare.
+            return _digest(letter, str(config.path).encode(), (config.key or "").encode(), *more)
         try:
             status = config.path.stat()
             content = _file(config.path, status.st_mtime_ns, status.st_size)
         except OSError as error:
             raise IdentityError(f"cannot read the model file '{config.path}': {error.strerror or error}") from error
-        return _digest(letter, content, (config.key or "").encode())
+        return _digest(letter, content, (config.key or "").encode(), *more)
     return _digest(letter, config.model_dump_json().encode())
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from moe_ipi.errors import ModelError, StructureError
-from moe_ipi.experts.environments import evaluate_in_chunks
+from moe_ipi.errors import StructureError
+from moe_ipi.experts.environments import check_all_known, check_known, evaluate_in_chunks, types_of
 from moe_ipi.experts.expert import Environments, Expert
 from moe_ipi.jit import jit
 from moe_ipi.typing import BoolArray, FloatArray, Hamiltonian, IntArray
@@ -25,17 +25,9 @@ class Domain:
 
     Args:
         complex, bulk: the experts.
-
-    Raises:
-        ModelError: the experts know different species.
     """
 
     def __init__(self, complex: Expert, bulk: Expert) -> None:
-        if set(complex.species) != set(bulk.species):
-            raise ModelError(
-                f"the experts know different species (complex: {' '.join(complex.species)}; bulk: "
-                f"{' '.join(bulk.species)}); train both with the same type_names"
-            )
         self.complex = complex
         self.bulk = bulk
         self.elements: tuple[str, ...] = ()
@@ -54,18 +46,13 @@ class Domain:
         """Say which elements the types 1..n are.
 
         Raises:
-            StructureError: the experts do not know one, or one is named twice.
+            StructureError: neither expert knows one, or one is named twice.
         """
-        unknown = sorted(set(symbols) - set(self.complex.species))
-        if unknown:
-            raise StructureError(
-                f"the types are of {' '.join(symbols)}, but the experts know only {' '.join(self.complex.species)}: "
-                "name the elements of the first half of the types, each by its symbol"
-            )
+        check_all_known(symbols, self.complex, self.bulk, "the first half of the types, each by its symbol, has")
         if len(set(symbols)) < len(symbols):
             raise StructureError(f"the types are of {' '.join(symbols)}: each element is one type under each expert")
         self.elements = tuple(symbols)
-        self._tables = {e: np.array([e.species.index(s) for s in symbols], np.int64) for e in (self.complex, self.bulk)}
+        self._tables = {e: types_of(e, symbols) for e in (self.complex, self.bulk)}
 
     def evaluate(
         self, types: Int32Array, centers: Int32Array, neighbors: Int32Array, vectors: FloatArray, count: int
@@ -83,7 +70,8 @@ class Domain:
             energies (count,) eV, and gradients (P, 3) eV/A: the derivatives of their sum.
 
         Raises:
-            StructureError: a number coming out is not finite.
+            StructureError: a number coming out is not finite, or an atom (or a neighbour of one) is of an element that
+                its expert does not know.
         """
         n = len(self.elements)
         elements = (types.astype(np.int64) - 1) % n
@@ -100,6 +88,7 @@ class Domain:
             environments = Environments(
                 vectors=selected, centers=owners, center_types=kinds[owned], neighbor_types=types_there
             )
+            check_known(environments, "complex" if expert is self.complex else "bulk", expert, self.elements)
             start = time.process_time()
             e, g = evaluate_in_chunks(expert, environments)
             cost = (time.process_time() - start) / len(owned)

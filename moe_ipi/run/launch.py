@@ -151,7 +151,7 @@ def _with_free_places(run: IPIInput, held: ExitStack, *, inet: bool) -> tuple[IP
 
 def _check_config(config: Config, path: Path) -> None:
     for name, expert in (("complex", config.experts.complex), ("bulk", config.experts.bulk)):
-        if isinstance(expert, ModelExpert) and not expert.path.is_file():
+        if isinstance(expert, ModelExpert) and not expert.remote and not expert.path.is_file():
             raise ConfigError(f"{path}: experts.{name}.path: there is no file '{expert.path}'; correct the path")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
 import tempfile
@@ -15,6 +14,8 @@ from typing import Any
 
 from moe_ipi.config import ModelExpert
 from moe_ipi.errors import MoEError
+from moe_ipi.experts.nequip.archive import digest
+from moe_ipi.experts.nequip.download import local_file
 from moe_ipi.picture import draw_assignment
 from moe_ipi.validation.plots import svg
 from moe_ipi.validation.result import Check
@@ -42,8 +43,9 @@ def collect(name: str, subject: Subject, checks: list[Check], others: list[Other
             {
                 "name": key,
                 "model": f"{config.path.name}{f', {config.key}' if config.key else ''}" if is_file else "analytic",
-                "sha256": hashlib.sha256(config.path.read_bytes()).hexdigest()[:16] if is_file else None,
+                "sha256": digest(local_file(config.path))[:16] if is_file else None,
                 "cutoff": expert.cutoff,
+                "offsets": config.offsets if is_file else {},
             }
         )
     data = {

@@ -86,6 +86,21 @@ def test_who_moves(data, agreement):
     assert moved(module(agreement=agreement), ["complex_forces"], data) == {"complex": True, "bulk": False}
 
 
+def test_a_frozen_complex_expert_is_the_label(data):
+    """Of a finished model nothing moves; the bulk expert is compared with it, whatever labels the frames have."""
+    experts = {"complex": config(1), "bulk": config(2, cutoff=3.5)}
+    model = {"_target_": "moe_ipi.cotraining.two_experts", "frozen": ["complex"], **experts}
+    pair, free = module(agreement="frozen", model=model), module()
+    assert moved(pair, TERMS, data) == {"complex": False, "bulk": True}
+    out, reference = pair(data), free(data)
+    for term in ("complex_energy", "complex_forces", "complex_stress"):
+        assert out[term_key(term)].numel() > 0 and (out[term_key(term)] == 0).all()
+    # The labels are zero forces.
+    of_bulk = reference[term_key("everywhere_forces")] - reference[term_key("complex_forces")]
+    torch.testing.assert_close(out[term_key("everywhere_forces")], of_bulk)
+    torch.testing.assert_close(out[term_key("agreement_seam")], reference[term_key("agreement_seam")])
+
+
 def test_a_step_is_reproducible(data):
     first, again, other = (module() for _ in range(3))
     other._step = 5
@@ -121,8 +136,10 @@ def test_checkpoints_hold_every_parameter_once(data):
 
 
 def test_refusals(data):
-    with pytest.raises(ConfigError, match="'two-sided' or 'one-sided'"):
+    with pytest.raises(ConfigError, match="'one-sided' or 'frozen'"):
         module(agreement="both")
+    with pytest.raises(ConfigError, match=r"needs the argument frozen: \[complex\]"):
+        module(agreement="frozen")
     with pytest.raises(ModelError, match="needs the models 'complex' and 'bulk'"):
         module(model=config(1))
     with pytest.raises(ConfigError, match=r"reach 3\.0 A, but an expert's cutoff is 4\.0 A"):

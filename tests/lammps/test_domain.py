@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from moe_ipi.errors import ModelError, StructureError
+from moe_ipi.errors import StructureError
 from moe_ipi.experts.finnis_sinclair import FinnisSinclair
 from moe_ipi.lammps.domain import Domain
 from moe_ipi.potential import MoEPotential
@@ -95,7 +95,15 @@ def test_types_that_cannot_be(symbols: tuple[str, ...], message: str) -> None:
 
 
 def test_experts_of_different_species() -> None:
+    """Each need only know its own atoms and their neighbours."""
     other = FinnisSinclair("bulk")
     other.species = ("Pt", "C")
-    with pytest.raises(ModelError, match="different species"):
-        Domain(FinnisSinclair("complex"), other)
+    both = Domain(FinnisSinclair("complex"), other)
+    both.take_elements(("Pt", "C", "O"))
+    nothing, one, two = np.zeros(0, np.int32), np.array([0], np.int32), np.array([1], np.int32)
+    # Types: 1 to 3 bulk, 4 to 6 complex.
+    assert both.evaluate(np.array([1, 6], np.int32), nothing, nothing, np.zeros((0, 3)), 2)[0].tolist() == [-1.0, -3.0]
+    with pytest.raises(StructureError, match=r"does not know O, but such an atom is within 4\.2 A"):
+        both.evaluate(np.array([1, 6], np.int32), one, two, np.array([[2.0, 0.0, 0.0]]), 2)
+    with pytest.raises(StructureError, match="does not know O, but has to evaluate such an atom"):
+        both.evaluate(np.array([1, 3], np.int32), nothing, nothing, np.zeros((0, 3)), 2)

@@ -22,8 +22,10 @@ from nequip.utils.global_state import TF32_KEY, set_global_state
 __all__ = [
     "SOLE_MODEL_KEY",
     "GraphModuleMixin",
+    "fetched",
     "load_compiled",
     "load_saved",
+    "outside_of_workflow",
     "package_loader",
     "quiet",
     "register_target",
@@ -55,6 +57,27 @@ def load_saved(path: Path) -> dict[str, graph_model.GraphModel]:
     with quiet():
         set_global_state()
         return dict(load_saved_model(str(path), model_key=None).items())
+
+
+def fetched(name: str) -> Path:
+    """Where a model of nequip.net is after it was downloaded, if need be; raises whatever NequIP raises."""
+    from nequip.model.saved_models.load_utils import _get_model_file_path
+
+    with quiet(), _get_model_file_path(name) as path:
+        return Path(path)
+
+
+@contextlib.contextmanager
+def outside_of_workflow() -> Iterator[None]:
+    """Models are built as anywhere else: ``nequip-package`` would read every package from the file of the first."""
+    from nequip.scripts._workflow_utils import get_workflow_state, set_workflow_state
+
+    state = get_workflow_state()
+    set_workflow_state(None)
+    try:
+        yield
+    finally:
+        set_workflow_state(state)
 
 
 def target_name(inputs: list[str], outputs: list[str]) -> str | None:

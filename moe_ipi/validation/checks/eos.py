@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from moe_ipi.config import ModelExpert
+from moe_ipi.properties.equation_of_state import EquationOfStateFit
 from moe_ipi.properties.strains import random_strains, strained
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
 from moe_ipi.validation.subject import Subject
@@ -42,6 +44,7 @@ def check(subject: Subject) -> Check:
             judged=not subject.quick or largest > ENERGY,  # more strains can only make it larger
         ),
     ]
+    result.quantities.append(_reference(subject, fits))
     result.tables.append(
         Table(
             "Crystal",
@@ -66,6 +69,20 @@ def check(subject: Subject) -> Check:
     return result
 
 
+def _reference(subject: Subject, fits: dict[str, EquationOfStateFit]) -> Quantity:
+    """By how much an atom of the crystal changes its energy with its expert; and the offset that ends it."""
+    assert subject.config.validation is not None
+    element, bulk = subject.config.validation.element, subject.config.experts.bulk
+    difference = float(fits["bulk"].energies.min() - fits["complex"].energies.min())
+    before = bulk.offsets.get(element, 0.0) if isinstance(bulk, ModelExpert) else 0.0
+    return Quantity(
+        "reference energy of the crystal's atoms, bulk - complex",
+        1000 * difference,
+        "meV",
+        note=f"with experts.bulk.offsets = {{ {element} = {before - difference:.6f} }} (eV) it would be 0",
+    )
+
+
 #: Why checks of the crystal are skipped.
 NO_CRYSTAL = (
     "the config has no [validation] table that names the bulk crystal; add element, lattice and lattice_parameter"
@@ -73,7 +90,7 @@ NO_CRYSTAL = (
 
 
 def energy_differences(subject: Subject, lattice_parameter: float) -> np.ndarray:
-    """(strains,) eV/atom, bulk - complex; the experts share their reference energies, so nothing is shifted."""
+    """(strains,) eV/atom, bulk - complex; nothing is shifted but by ``offsets`` of the config."""
     crystal = subject.crystal(lattice_parameter)
     values = []
     for strain in random_strains(subject.seed, STRAIN, 10 if subject.quick else 60):

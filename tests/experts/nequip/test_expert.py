@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from moe_ipi.errors import ModelError
+from moe_ipi.errors import ModelError, StructureError
 from moe_ipi.experts.expert import Environments
 from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.potential import MoEPotential
@@ -34,11 +34,30 @@ def test_type_names_must_be_elements():
         expert_from_module(tiny_models.allegro(1, type_names=("Pt", "Pt_step")))
 
 
-def test_experts_with_different_species_are_refused():
-    first = expert_from_module(tiny_models.allegro(1))
-    second = expert_from_module(tiny_models.allegro(1, type_names=("Pt", "C")))
-    with pytest.raises(ModelError, match="different species"):
-        MoEPotential(first, second, ["Pt"])
+def test_a_bulk_expert_that_knows_fewer_elements():
+    """It counts for whatever it can evaluate, exactly, and says so of anything else."""
+    atoms = co_on_pt((2, 2, 5))
+    species = atoms.get_chemical_symbols()
+    module = tiny_models.allegro(1, type_names=("Pt",), cutoff=3.0)
+    complex, bulk = expert_from_module(tiny_models.allegro(2)), expert_from_module(module)
+    potential = MoEPotential(complex, bulk, species)
+    frame = (atoms.positions[None], atoms.cell.array[None])
+    adsorbate = np.flatnonzero(np.array(species) != "Pt")
+    near = np.any([atoms.get_distances(i, range(len(atoms)), mic=True) < 3.0 for i in adsorbate], axis=0)
+    assert len(adsorbate) < near.sum() < len(atoms)
+    out = potential.evaluate(*frame, near)
+    every = MoEPotential(complex, complex, species).evaluate(*frame, hamiltonian="complex").atom_energies[0]
+    slab = atoms[~np.isin(np.arange(len(atoms)), adsorbate)]
+    alone = MoEPotential(bulk, bulk, ["Pt"] * len(slab)).evaluate(slab.positions[None], *frame[1:], hamiltonian="bulk")
+    of_bulk = alone.atom_energies[0][~near[np.array(species) == "Pt"]]
+    np.testing.assert_allclose(out.atom_energies[0][near], every[near], atol=1e-12)
+    np.testing.assert_allclose(out.atom_energies[0][~near], of_bulk, atol=1e-12)
+    with pytest.raises(StructureError, match=r"bulk expert does not know C O, but such an atom is within 3 A"):
+        potential.evaluate(*frame, np.isin(np.arange(len(atoms)), adsorbate))
+    with pytest.raises(StructureError, match=r"bulk expert does not know C O, but has to evaluate such an atom"):
+        potential.evaluate(*frame, hamiltonian="bulk")
+    with pytest.raises(StructureError, match="contains Au, but the experts know only Pt C O"):
+        MoEPotential(complex, bulk, ["Au", "Pt"])
 
 
 def test_species_in_another_order_are_mapped():

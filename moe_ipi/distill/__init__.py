@@ -1,0 +1,1 @@
+"""A cheap bulk expert for a model that exists (``moe-ipi distill``)."""

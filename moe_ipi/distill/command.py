@@ -1,0 +1,223 @@
+"""The work behind ``moe-ipi distill``."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Literal
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+from moe_ipi.config import NEQUIP_NET, RegionsConfig, ValidationConfig
+from moe_ipi.distill.pair import moe_toml
+from moe_ipi.distill.recipe import Size, recipe_text
+from moe_ipi.distill.source import Source, crystal_of, energies_of, read_source
+from moe_ipi.distill.structures import read_structures, with_copies
+from moe_ipi.distill.training import build_package, train
+from moe_ipi.elements import is_element
+from moe_ipi.errors import ConfigError, ModelError, MoEError
+from moe_ipi.experts.nequip.archive import digest
+from moe_ipi.experts.nequip.download import local_file
+from moe_ipi.experts.nequip.module import expert_from_module
+from moe_ipi.experts.nequip.saved import saved_module
+from moe_ipi.frames import frames_of
+from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.validation.command import Options, run_validate
+from moe_ipi.validation.report import require_jinja
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What to make.
+
+    Attributes:
+        key: name of the model in a file with several.
+        species, radius: atoms within ``radius`` (A) of one of these elements are complex.
+        crystal: see :func:`moe_ipi.distill.source.crystal_of`.
+        size: the bulk expert and its training.
+        copies, strain, rattle: see :func:`moe_ipi.distill.structures.with_copies`.
+        report: how much of the validation is made.
+    """
+
+    key: str | None = None
+    species: Sequence[str] = ()
+    radius: float = 4.5
+    crystal: str | None = None
+    size: Size = field(default_factory=Size)
+    copies: int | None = None
+    strain: float = 0.03
+    rattle: float = 0.12
+    report: Literal["full", "quick", "none"] = "quick"
+
+
+def distill(
+    model: Path, structures: Sequence[Path], output: Path, wishes: Wishes | None = None, log: Log = print
+) -> None:
+    """Make a pair of a model and a bulk expert that was trained to agree with it.
+
+    What was done is not done again: the same call goes on with an interrupted training from its last checkpoint.
+
+    Args:
+        model: a checkpoint or a package of a strictly local model, or ``nequip.net:GROUP/MODEL:VERSION``.
+        structures: files with frames without labels.
+        output: folder of ``moe.toml``, ``pair.nequip.zip``, ``structure.xyz``, ``validation`` and ``training``.
+        wishes: see there.
+        log: receives lines for the user.
+
+    Raises:
+        ConfigError, ModelError, StructureError: something that was given cannot be used.
+        MoEError: a package is missing, the folder holds another training, or the training fails.
+    """
+    wishes = wishes or Wishes()
+    _check(wishes)
+    folder = output / "training"
+    source = read_source(_own_copy(model, folder), wishes.key)
+    cutoff = max(source.expert.cutoff, wishes.size.cutoff or 0.0)
+    frames = read_structures(structures, source.expert.species, cutoff)
+    crystal = crystal_of(source, wishes.crystal, frames, list(wishes.species))
+    _tell(source, wishes, crystal, len(frames), log)
+    _prepare(folder, source, wishes, frames, crystal)
+    train(folder, log)
+    archive = output / "pair.nequip.zip"
+    if not archive.is_file():
+        log("packaging both experts")
+        built = build_package(folder)
+        _compare(source, built, frames[0])
+        built.replace(archive)
+    config = output / "moe.toml"
+    if config.exists():
+        log(f"{config} is there and stays as it is")
+    else:
+        text = moe_toml(
+            str(model),
+            archive.name,
+            digest(archive),
+            species=list(wishes.species),
+            radius=wishes.radius,
+            crystal=crystal,
+        )
+        config.write_text(text, encoding="utf-8")
+        log(f"{config}: the pair and its regions")
+    structure = output / "structure.xyz"
+    ase.io.write(structure, _to_simulate(frames, wishes), format="extxyz")
+    if wishes.report != "none":
+        passed = run_validate(
+            config, Options(structure=structure, output=output / "validation", quick=wishes.report == "quick")
+        )
+        log("all checks passed" if passed else "some checks failed: the report says which, and by how much")
+    log(f"more: moe-ipi validate -c {config} --structure {structure}")
+
+
+def _own_copy(model: Path, folder: Path) -> Path:
+    """A model of nequip.net is kept with the training, which goes on without a network; a file stays where it is."""
+    if not str(model).startswith(NEQUIP_NET):
+        return model
+    own = folder / f"{str(model).replace('/', '-').replace(':', '-')}.nequip.zip"
+    if not own.exists():
+        found = local_file(model)
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = own.with_name(f"{own.name}.partial")
+        shutil.copyfile(found, partial)
+        partial.replace(own)
+    return own
+
+
+def _check(wishes: Wishes) -> None:
+    if importlib.util.find_spec("pytorch_optimizer") is None:
+        raise MoEError("distillation needs pytorch-optimizer; pip install 'moe-ipi[training]'")
+    if wishes.report != "none":
+        require_jinja()
+    for symbol in wishes.species:
+        if not is_element(symbol):
+            raise ConfigError(f"--species: '{symbol}' is not the symbol of an element; correct it")
+
+
+def _tell(source: Source, wishes: Wishes, crystal: ValidationConfig | None, frames: int, log: Log) -> None:
+    size, expert = wishes.size, source.expert
+    log(f"complex expert: {source.path.name}, {source.key} ({' '.join(expert.species)}; {expert.cutoff:g} A), frozen")
+    log(
+        f"bulk expert: {size.layers} layer(s), l_max {size.degree}, {size.scalars} scalar and {size.tensors} tensor "
+        f"features, cutoff {size.cutoff or expert.cutoff:g} A"
+    )
+    where = f"atoms within {wishes.radius:g} A of {', '.join(wishes.species)} are complex" if wishes.species else ""
+    log(f"{frames} structures and copies of them; {where or 'no --species: all atoms are bulk'}")
+    if crystal is None:
+        log("no crystal: elastic constants and spurious forces at 0 K are not trained (--crystal ELEMENT,LATTICE,A)")
+    else:
+        log(f"crystal: {crystal.element}, {crystal.lattice}, {crystal.lattice_parameter:g} A")
+
+
+def _prepare(
+    folder: Path, source: Source, wishes: Wishes, structures: list[Atoms], crystal: ValidationConfig | None
+) -> None:
+    """Frames and config of the training; a folder with others is refused."""
+    frames = with_copies(structures, wishes.copies, strain=wishes.strain, rattle=wishes.rattle, seed=wishes.size.seed)
+    recipe = recipe_text(
+        folder,
+        source,
+        wishes.size,
+        frames[0],
+        species=list(wishes.species),
+        radius=wishes.radius,
+        crystal=crystal,
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("train.xyz", _extxyz(frames[0])),
+            ("val.xyz", _extxyz(frames[1])),
+            ("distill.yaml", recipe),
+        ):
+            _keep(folder / name, text)
+    except OSError as error:
+        raise MoEError(f"cannot write into '{folder}': {error.strerror or error}; choose another -o") from error
+
+
+def _extxyz(frames: list[Atoms]) -> str:
+    text = StringIO()
+    ase.io.write(text, frames, format="extxyz")
+    return text.getvalue()
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file; one that is there must have this content."""
+    if path.exists():
+        if path.read_text(encoding="utf-8") != text:
+            raise MoEError(
+                f"'{path.parent}' holds a training with another model, other structures or other options; give what it "
+                "was begun with, or choose another -o"
+            )
+        return
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _compare(source: Source, built: Path, atoms: Atoms) -> None:
+    """The complex expert must have stayed what it was."""
+    expert = expert_from_module(saved_module(built, "complex", "complex")[0], name="complex")
+    found = energies_of(expert, atoms)
+    largest = float(np.abs(found - source.energies(atoms)).max())
+    if not largest < 1e-5:
+        raise ModelError(
+            f"the complex expert in '{built}' differs from the model by {largest:.2g} eV an atom: the installed NequIP "
+            "or Allegro computes other energies with it; install the versions that it was made with"
+        )
+
+
+def _to_simulate(frames: list[Atoms], wishes: Wishes) -> Atoms:
+    """The first structure with a region, else the first."""
+    seeds = {"rules": [{"type": "species", "species": list(wishes.species)}]} if wishes.species else {}
+    regions = RegionsConfig.model_validate({"radius": wishes.radius, **seeds})
+    for atoms in frames:
+        if Partitioner(regions, atoms.get_chemical_symbols()).assign_frames(frames_of(atoms)).any():
+            return atoms
+    return frames[0]
