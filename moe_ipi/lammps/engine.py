@@ -198,9 +198,7 @@ class Engine:
             _array(e, np.float64, own)[:] = self._energies
             _array(g, np.float64, pairs, 3)[:] = gradients
 
-        failed = self._guarded(work)
-        self.after_evaluation()
-        return failed
+        return self._guarded(work) | self._guarded(self.after_evaluation)
 
     def _on_reassign(self, when: int) -> int:
         return self._guarded(lambda: self._reassign(when) if self._reassign is not None else None)

@@ -45,8 +45,10 @@ class MLIAP:
         self._device = device
         self._compile = compile
         self._domain: Domain | None = None
-        # Not compiled for this: cutoff and species are those of the model anyhow.
-        domain = Domain(*load_pair(load_config(self._config), compile=False))
+        loaded = load_config(self._config)
+        compiled = any(str(getattr(each, "path", "")).endswith(".pt2") for _, each in loaded.experts)
+        # For cutoff and species there is no need to compile, nor for the GPU of the nodes that will use it.
+        domain = Domain(*load_pair(loaded, device=None if compiled else "cpu", compile=False))
         species = domain.complex.species
         self._species = species
         #: What LAMMPS reads: half the cutoff, and names of elements.  Of the rest it only wants that there are some.

@@ -11,7 +11,7 @@ from tests.helpers.adaptive import check_every_frame, ledger, write_input
 from tests.helpers.case import Case
 from tests.helpers.configs import CHANGING
 from tests.helpers.moe_ipi_run import run
-from tests.helpers.processes import DriverThread, assert_one_error, ipi, wait_for, wait_until, wait_until_ready
+from tests.helpers.processes import TIMEOUT, DriverThread, assert_one_error, ipi, wait_for, wait_until, wait_until_ready
 from tests.helpers.ranks import lammps_driver, on_ranks
 
 
@@ -31,7 +31,7 @@ def test_assignments_that_change(tmp_path: Path) -> None:
 def test_stopped_ranks_leave_the_run_to_another_driver(case: Case) -> None:
     props = case.folder / "out.props"
     with ipi(case, case.write_input(case.ffsocket(), beads=2, steps=20000)) as server, lammps_driver(case, 2) as driver:
-        wait_until(lambda: props.exists() and props.stat().st_size > 3000)
+        wait_until(lambda: props.exists() and props.stat().st_size > 3000, TIMEOUT)
         other = DriverThread(case.unix, case.evaluator())
         driver.send_signal(signal.SIGTERM)
         assert "Traceback" not in wait_for(driver, status=None)
