@@ -13,14 +13,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from moe_ipi.config import ModelExpert
 from moe_ipi.errors import MoEError
-from moe_ipi.picture import draw_assignment
+from moe_ipi.picture import BULK_COLOR, COMPLEX_COLOR, draw_assignment
+from moe_ipi.validation.about import Origins, about
+from moe_ipi.validation.checks import CHECKS
 from moe_ipi.validation.plots import svg
-from moe_ipi.validation.result import Check
+from moe_ipi.validation.result import Cell, Check, Density
 from moe_ipi.validation.subject import Subject
+from moe_ipi.validation.verdict import QUICK, verdict
 
-_SOFTWARE = ("moe-ipi", "torch", "nequip", "nequip-allegro", "ase")
+#: Small letters in a line of a telephone, 390 pixels wide.
+_ROOM = 46
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,25 @@ class OtherPair:
     checks: list[Check]
 
 
-def collect(name: str, subject: Subject, checks: list[Check], others: list[OtherPair]) -> dict[str, Any]:
-    """All numbers of a validation as plain data for JSON; numbers that are not finite become None."""
+def collect(
+    name: str,
+    subject: Subject,
+    checks: list[Check],
+    others: list[OtherPair],
+    origins: Origins,
+    *,
+    interrupted: bool = False,
+) -> dict[str, Any]:
+    """All numbers of a validation as plain data for JSON; numbers that are not finite become None.
+
+    Args:
+        name: of the pair.
+        subject: what was validated.
+        checks: what was found.
+        others: pairs that are shown beside it.
+        origins: command and files, for the reader.
+        interrupted: checks are missing that should have been made.
+    """
     experts = []
     for key in ("complex", "bulk"):
         config = getattr(subject.config.experts, key)
@@ -46,13 +69,23 @@ def collect(name: str, subject: Subject, checks: list[Check], others: list[Other
                 "cutoff": expert.cutoff,
             }
         )
+    made = {check.key for check in checks}
+    mask = subject.assignment(subject.structure)
+    outcome = verdict(checks, [key for key in CHECKS if key not in made], interrupted=interrupted)
     data = {
         "moe_ipi": version("moe-ipi"),
-        "versions": [f"{package} {version(package)}" for package in _SOFTWARE],
+        "about": about(subject, origins),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "quick": subject.quick,
-        "pair": {"name": name, "experts": experts, "atoms": len(subject.structure), "labels": len(subject.labels)},
-        "passed": all(check.passed is not False for check in checks),
+        "pair": {
+            "name": name,
+            "experts": experts,
+            "atoms": len(subject.structure),
+            "complex": int(np.count_nonzero(mask)),
+            "labels": len(subject.labels),
+        },
+        "passed": outcome["passed"],
+        "verdict": outcome,
         "checks": [check.as_dict() for check in checks],
         "compare": [{"label": o.label, "checks": [c.as_dict() for c in o.checks]} for o in others],
     }
@@ -119,10 +152,15 @@ def _html(data: dict[str, Any], checks: list[Check], subject: Subject) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["short"] = short
-    environment.globals["picture"] = _picture(subject)
+    environment.filters |= {"short": short, "cell": _cell}
+    environment.tests["narrow"] = _is_narrow
+    environment.globals |= {
+        "picture": _picture(subject),
+        "why_quick": QUICK,
+        "colors": {"complex": COMPLEX_COLOR, "bulk": BULK_COLOR},
+    }
     shown = [
-        plain | {"drawings": [{"title": p.title, "text": svg(p)} for p in check.plots]}
+        plain | {"drawings": [{"title": p.title, "text": svg(p), "tall": isinstance(p, Density)} for p in check.plots]}
         for plain, check in zip(data["checks"], checks, strict=True)
     ]
     return environment.get_template("report.html.j2").render(data | {"checks": shown})
@@ -131,6 +169,22 @@ def _html(data: dict[str, Any], checks: list[Check], subject: Subject) -> str:
 def short(value: float | None) -> str:
     """A number with four significant digits; None (not finite) as a dash."""
     return "–" if value is None else f"{value:.4g}"
+
+
+def _cell(value: Cell) -> str:
+    """What stands in a table, whose numbers were rounded by the check that made them."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:.7g}"
+
+
+def _is_narrow(table: dict[str, Any]) -> bool:
+    """Whether a table stays one on a telephone: there is room for the longest word of each column."""
+    longest = [0] * len(table["columns"])
+    for row in (table["columns"], *table["rows"]):
+        words = [[0, *map(len, _cell(value).split())] for value in row]
+        longest = [max(size, *lengths) for size, lengths in zip(longest, words, strict=True)]
+    return sum(longest) + len(longest) <= _ROOM
 
 
 def _picture(subject: Subject) -> str:
