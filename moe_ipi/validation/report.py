@@ -18,12 +18,14 @@ import numpy as np
 from moe_ipi.config import ModelExpert
 from moe_ipi.errors import MoEError
 from moe_ipi.picture import BULK_COLOR, COMPLEX_COLOR, draw_assignment
+from moe_ipi.typing import BoolArray
 from moe_ipi.validation.about import Origins, about
 from moe_ipi.validation.checks import CHECKS
 from moe_ipi.validation.plots import svg
-from moe_ipi.validation.result import Cell, Check, Density
+from moe_ipi.validation.result import Cell, Check
 from moe_ipi.validation.subject import Subject
 from moe_ipi.validation.verdict import QUICK, verdict
+from moe_ipi.view import view_or_reason
 
 #: Small letters in a line of a telephone, 390 pixels wide.
 _ROOM = 46
@@ -154,13 +156,18 @@ def _html(data: dict[str, Any], checks: list[Check], subject: Subject) -> str:
     )
     environment.filters |= {"short": short, "cell": _cell}
     environment.tests["narrow"] = _is_narrow
+    mask = subject.assignment(subject.structure)
+    title = f"{data['pair']['name']}: the structure, by expert"
+    page, reason = view_or_reason(subject.structure, mask, title=title)
     environment.globals |= {
-        "picture": _picture(subject),
+        "picture": _picture(subject, mask),
+        "view": page,
+        "no_view": reason,
         "why_quick": QUICK,
         "colors": {"complex": COMPLEX_COLOR, "bulk": BULK_COLOR},
     }
     shown = [
-        plain | {"drawings": [{"title": p.title, "text": svg(p), "tall": isinstance(p, Density)} for p in check.plots]}
+        plain | {"drawings": [{"title": p.title, "text": svg(p)} for p in check.plots]}
         for plain, check in zip(data["checks"], checks, strict=True)
     ]
     return environment.get_template("report.html.j2").render(data | {"checks": shown})
@@ -187,9 +194,8 @@ def _is_narrow(table: dict[str, Any]) -> bool:
     return sum(longest) + len(longest) <= _ROOM
 
 
-def _picture(subject: Subject) -> str:
+def _picture(subject: Subject, mask: BoolArray) -> str:
     """The structure coloured by expert, PNG in base64."""
-    mask = subject.assignment(subject.structure)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "structure.png"
         draw_assignment(subject.structure, mask, path)
