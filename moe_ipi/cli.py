@@ -177,6 +177,9 @@ def regions(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="extxyz with the expert of every atom.")
     ] = None,
     png: Annotated[Path | None, typer.Option("--png", metavar="FILE", help="A picture.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="A page that shows the atoms in three dimensions.")
+    ] = None,
     time: Annotated[
         bool, typer.Option("--time", help="Measure what the experts cost on these atoms, and so the speed.")
     ] = False,
@@ -186,7 +189,7 @@ def regions(
     """Show which atoms the rules make complex, before a run."""
     from moe_ipi.look import look
 
-    look(structure, config, output=output, png=png, time=time, device=device, compile=compile)
+    look(structure, config, output=output, png=png, html=html, time=time, device=device, compile=compile)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc111
 from ase.io import read
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from moe_ipi.config import ModelExpert, load_config
@@ -25,6 +26,7 @@ from moe_ipi.properties.drift import Drift, conserved_drift
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.structure import write_ipi_xyz
 from moe_ipi.threads import available_cores, set_threads, threads_per_driver
+from moe_ipi.view import view_or_reason
 
 N_BEADS = 8
 TIMESTEP_FS = 0.5
@@ -141,6 +143,9 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
     middle = config.regions.model_copy(update={"radius_in": (config.regions.inner + config.regions.outer) / 2})
     assignment = Partitioner(middle, atoms.get_chemical_symbols()).assign_frames(frames_of(atoms))
     draw_assignment(atoms, assignment, directory / "experts.png", title="CO on Pt(111): which atom has which expert")
+    page, reason = view_or_reason(atoms, assignment, title="CO on Pt(111): which atom has which expert")
+    if page is not None:
+        (directory / "experts.html").write_text(page, encoding="utf-8")
     console.print(
         f"CO on Pt(111), {n} atoms, {N_BEADS} beads at 300 K: "
         f"about {assignment.sum()} atoms have the complex expert, the others the bulk expert."
@@ -161,10 +166,13 @@ def run_demo(directory: Path, steps: int | None = None) -> None:
     drift = conserved_drift(columns["time"], columns["conserved"], n)
     console.print(_table(atoms, assignment, steps, seconds, columns["temperature"], drift, compared))
     console.print(
-        f"Files in [bold]{directory}[/]: experts.png (the slab coloured by expert), demo.pos_*.xyz (beads), "
+        f"Files in [bold]{directory}[/]: experts.png (the slab coloured by expert), "
+        f"{'experts.html (the same to turn around), ' if page is not None else ''}demo.pos_*.xyz (beads), "
         "demo.centroid.xyz, demo.out, demo.moe_ledger, input.xml, moe.toml, init.xyz, RESTART.",
         highlight=False,
     )
+    if reason:
+        console.print(f"no experts.html: {escape(reason)}", highlight=False)
 
 
 def co_on_pt111() -> Atoms:

@@ -63,6 +63,7 @@ def look(
     *,
     output: Path | None = None,
     png: Path | None = None,
+    html: Path | None = None,
     time: bool = False,
     device: str | None = None,
     compile: bool | None = None,
@@ -76,16 +77,21 @@ def look(
         output: extended xyz with ``expert`` (1 complex, 0 bulk), ``seed`` (1 or 0) and, where there is one,
             ``weight`` and ``disagreement`` (eV) of every atom.
         png: a picture.
+        html: a page that shows the atoms in three dimensions, see :func:`moe_ipi.view.write_view`.
         time: measure the cost of the experts on this structure.
         device, compile: override the config's ``[compute]``.
         log: receives lines for the user.
 
     Raises:
         ConfigError, ModelError, StructureError: something that was given cannot be used.
-        LookError: a file cannot be written.
+        LookError, ViewError: a file cannot be written, or chemiscope is not installed.
     """
     if png is not None and png.suffix.lower() != ".png":
         raise LookError(f"the picture is a PNG: give --png a name that ends in .png, not '{png}'")
+    if html is not None:
+        from moe_ipi.view import require_viewer, write_view  # imports matplotlib
+
+        require_viewer()
     loaded = load_config(find_config(config))
     atoms = read_template(structure)
     frames = frames_of(atoms)
@@ -110,6 +116,9 @@ def look(
     if png is not None:
         _draw(atoms, found.assignment, png)
         log(f"{png}: a picture")
+    if html is not None:
+        write_view(atoms, found.assignment, html, title=f"{structure.name}: which atom has which expert")
+        log(f"{html}: a page that shows the atoms in three dimensions")
 
 
 def examine(config: Config, partitioner: Partitioner, frames: Frames, potential: MoEPotential | None = None) -> Look:

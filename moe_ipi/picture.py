@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from ase import Atoms
+from ase.data import covalent_radii
 from numpy.typing import NDArray
+
+from moe_ipi.whole import whole
 
 COMPLEX_COLOR = "#e07b39"
 BULK_COLOR = "#9db4c8"
-ADSORBATE_COLORS = {"C": "#303030", "O": "#c8102e", "H": "#f4f4f4", "N": "#3050f8"}
+#: More atoms than this get no letters.
+_LETTERS = 60
+
+
+def expert_colors(assignment: NDArray[np.bool_]) -> list[str]:
+    """(N,) the colour of each atom's expert; ``assignment`` is True for atoms of the complex expert."""
+    return [COMPLEX_COLOR if complex else BULK_COLOR for complex in assignment]
 
 
 def draw_assignment(atoms: Atoms, assignment: NDArray[np.bool_], path: Path, *, title: str = "") -> None:
     """Write a PNG with the structure seen from the side and from above.
 
-    Atoms are coloured by expert; of light elements (H, C, N, O) those of an adsorbate, see :func:`atom_colors`.
+    Atoms are filled with the colour of their expert, and as large as their covalent radii; letters name elements other
+    than the most frequent one.  Molecules and slabs that cross the cell's faces are drawn whole.
 
     Args:
         atoms: N atoms.
@@ -28,53 +38,47 @@ def draw_assignment(atoms: Atoms, assignment: NDArray[np.bool_], path: Path, *, 
     """
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from ase.visualize.plot import plot_atoms
     from matplotlib.lines import Line2D
 
-    symbols = atoms.get_chemical_symbols()
-    names = atom_colors(symbols, assignment)
-    colors = [matplotlib.colors.to_rgb(name) for name in names]
-    radii = [0.7 if s in ADSORBATE_COLORS else 1.35 for s in symbols]
-    wrapped = atoms.copy()
-    wrapped.wrap()
-    wrapped.pbc = False
-    figure, axes = plt.subplots(1, 2, figsize=(11, 5.2))
-    for axis, rotation, label in ((axes[0], "-90x", "from the side"), (axes[1], "0x", "from above")):
-        plot_atoms(wrapped, axis, rotation=rotation, colors=colors, radii=radii, show_unit_cell=0)
-        axis.set_title(label, fontsize=11)
-        axis.set_axis_off()
+    shown = whole(atoms)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
+    # x to the right; z, or y, upwards; what is nearer to the eye covers the rest.
+    for axis, upwards, depth, label in ((axes[0], 2, -shown.positions[:, 1], "side"), (axes[1], 1, None, "above")):
+        nearer = shown.positions[:, 2] if depth is None else depth
+        _draw(axis, shown, shown.positions[:, [0, upwards]], nearer, expert_colors(assignment))
+        axis.set_title(f"from {'the ' if label == 'side' else ''}{label}", fontsize=12)
     n = int(np.count_nonzero(assignment))
-    others = ", adsorbate included" if set(names) - {COMPLEX_COLOR, BULK_COLOR} else ""
     handles = [
         Line2D([], [], marker="o", linestyle="", markersize=11, markeredgecolor="black", color=c, label=text)
         for c, text in (
-            (COMPLEX_COLOR, f"complex expert ({n} atoms{others})"),
+            (COMPLEX_COLOR, f"complex expert ({n} atoms)"),
             (BULK_COLOR, f"bulk expert ({len(atoms) - n} atoms)"),
         )
     ]
-    figure.legend(handles=handles, loc="lower center", ncol=2, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=12)
     figure.suptitle(title)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
-def atom_colors(symbols: Sequence[str], assignment: NDArray[np.bool_]) -> list[str]:
-    """The colour of each atom: its expert's, or for a light element the one that chemists give it.
+def _draw(axis: Any, atoms: Atoms, places: NDArray[np.float64], nearer: NDArray[np.float64], colors: list[str]) -> None:
+    """Circles at ``places`` (N, 2), those in front last, and letters on what can be seen."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Circle
 
-    The latter must not hide which expert an atom has: an element has it only if all its atoms are complex, and if
-    complex atoms of other elements show the colour of the expert.
-
-    Args:
-        symbols: N chemical symbols.
-        assignment: (N,) bool, True for atoms of the complex expert.
-    """
-    pairs = list(zip(symbols, assignment, strict=True))
-    bulk = {symbol for symbol, complex in pairs if not complex}
-    own = {symbol for symbol, _ in pairs if symbol in ADSORBATE_COLORS and symbol not in bulk}
-    if not any(complex and symbol not in own for symbol, complex in pairs):
-        own = set()
-    return [
-        ADSORBATE_COLORS[symbol] if symbol in own else COMPLEX_COLOR if complex else BULK_COLOR
-        for symbol, complex in pairs
-    ]
+    radii = covalent_radii[atoms.numbers]
+    order = np.argsort(nearer, kind="stable")
+    circles = [Circle((float(places[k, 0]), float(places[k, 1])), float(radii[k])) for k in order]
+    width = 0.7 if len(atoms) < 500 else 0.2
+    collection = PatchCollection(circles, facecolors=[colors[k] for k in order], edgecolors="black", linewidths=width)
+    axis.add_collection(collection)
+    symbols = np.array(atoms.get_chemical_symbols())
+    kinds, counts = np.unique(symbols, return_counts=True)
+    named = np.flatnonzero(symbols != kinds[counts.argmax()])
+    for k in named if len(named) <= _LETTERS else ():
+        covering = (np.linalg.norm(places - places[k], axis=1) < radii) & (nearer > nearer[k])
+        if not covering.any():
+            axis.text(*places[k], symbols[k], ha="center", va="center", fontsize=9, clip_on=True)
+    low, high = (places - radii[:, None]).min(axis=0), (places + radii[:, None]).max(axis=0)
+    axis.set(xlim=(low[0] - 0.3, high[0] + 0.3), ylim=(low[1] - 0.3, high[1] + 0.3), aspect="equal")
+    axis.set_axis_off()

@@ -46,6 +46,7 @@ def test_the_files(demo):
     folder, _ = demo
     assert len(read(folder / "demo.pos_7.xyz", index=":", format="xyz")) >= 10
     assert {"RESTART", "demo.out", "demo.centroid.xyz", "init.xyz", "input.xml"} <= {p.name for p in folder.iterdir()}
+    assert "Chemiscope" in (folder / "experts.html").read_text()
     picture = imread(folder / "experts.png")
     assert min(picture.shape[:2]) > 300
     assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 10

@@ -42,7 +42,7 @@ def told(tmp_path: Path, command) -> Told:
 
 def test_by_rules(told: Told, tmp_path: Path) -> None:
     rules = TWO_RADII.replace("rules = [", 'rules = [{ type = "indices", indices = [0] }, ')
-    out, atoms = told(rules, "--png", str(tmp_path / "out.png"))
+    out, atoms = told(rules, "--png", str(tmp_path / "out.png"), "--html", str(tmp_path / "out.html"))
     expert = atoms.arrays["expert"]
     assert expert.tolist() == Case(tmp_path / "case", atoms, "").assignment().astype(int).tolist()
     assert atoms.arrays["seed"].sum() == 3
@@ -53,6 +53,7 @@ def test_by_rules(told: Told, tmp_path: Path) -> None:
     assert more and 0 < int(more[1]) <= 10 - count
     assert f"expected speed: 1 / ({count / 10:.3f} + {1 - count / 10:.3f} r) times that of" in out
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert f"complex expert, {count} atoms" in (tmp_path / "out.html").read_text()
 
 
 def test_drawn(told: Told) -> None:
@@ -130,6 +131,7 @@ def test_a_cell_that_is_turned_is_said_where_it_matters(case: Case, command) -> 
         (["--png", "out.pdf"], "a name that ends in .png, not 'out.pdf'"),
         (["-o", "none/out.extxyz"], "cannot write 'none/out.extxyz': No such file"),
         (["--png", "none/out.png"], "cannot write 'none/out.png': No such file"),
+        (["--html", "none/out.html"], "cannot write 'none/out.html': No such file"),
     ],
 )
 def test_what_cannot_be_written(case: Case, command, monkeypatch, options: list[str], message: str) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from moe_ipi.models import find_config
+from moe_ipi.validation.about import Origins
 from moe_ipi.validation.inputs import (
     load_pair,
     other_pair,
@@ -19,10 +18,11 @@ from moe_ipi.validation.inputs import (
     structure_to_simulate,
 )
 from moe_ipi.validation.labels import read_labels
-from moe_ipi.validation.report import OtherPair, collect, require_jinja, short, write_report
+from moe_ipi.validation.report import OtherPair, collect, require_jinja, write_report
 from moe_ipi.validation.result import Check
 from moe_ipi.validation.run import COMPARED, chosen_checks, run_checks
 from moe_ipi.validation.subject import Subject
+from moe_ipi.validation.terminal import Shown, summarise
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,21 @@ class Options:
     device: str | None = None
     compile: bool | None = None
 
+    def command(self, config: str | Path) -> str:
+        """The command line that says the same."""
+        words = ["moe-ipi", "validate", "-c", str(config)]
+        named = {"structure": self.structure, "labels": self.labels, "output": self.output, "only": self.only}
+        named |= {"skip": self.skip, "reference": self.reference, "device": self.device}
+        defaults = {field.name: field.default for field in fields(self)}
+        for name, value in named.items():
+            if value != defaults[name]:
+                words += [f"--{name}", str(value)]
+        for pair in self.compare:
+            words += ["--compare", pair]
+        if self.compile is not None:
+            words.append("--compile" if self.compile else "--no-compile")
+        return shlex.join([*words, *(["--quick"] if self.quick else [])])
+
 
 def run_validate(config: str | Path, options: Options | None = None, console: Console | None = None) -> bool:
     """Measure a pair and write the report.
@@ -76,7 +91,7 @@ def run_validate(config: str | Path, options: Options | None = None, console: Co
     others = [other_pair(text, options.device, options.compile) for text in options.compare]
     labels, mapping = (None, None) if (v := chosen.validation) is None else (v.labels, v.key_mapping)
     frames = read_labels(options.labels or labels, mapping)
-    atoms = structure_to_simulate(chosen, options.structure, frames)
+    atoms, origin = structure_to_simulate(chosen, options.structure, frames)
     reference = reference_calculator(options.reference) if options.reference else None
     subject = Subject(chosen, atoms, frames, reference=reference, quick=options.quick)
     subject.potential.with_species(atoms.get_chemical_symbols())  # whatever is wrong with the models is said now
@@ -84,68 +99,25 @@ def run_validate(config: str | Path, options: Options | None = None, console: Co
     compared: list[OtherPair] = []
     interrupted = False
     in_common = [key for key in keys if key in COMPARED]
-    with _progress(console) as progress:
-        task = progress.add_task("", total=len(keys) + len(others) * len(in_common))
-
-        def titled(names: Iterable[str], prefix: str = "") -> Iterator[str]:
-            for name in names:
-                progress.update(task, description=f"{prefix}{name}")
-                yield name
-                progress.advance(task)
-
+    with Shown(console, len(keys) + len(others) * len(in_common)) as shown:
         try:
-            for check in run_checks(subject, titled(keys)):
+            for check in run_checks(subject, shown.begin(keys)):
                 checks.append(check)
+                shown.end(check)
             for label, other in others:
                 second = Subject(other, atoms, [], quick=options.quick)
                 compared.append(OtherPair(label, []))
-                for check in run_checks(second, titled(in_common, f"{label}: ")):
+                for check in run_checks(second, shown.begin(in_common, f"{label}: ")):
                     compared[-1].checks.append(check)
+                    shown.end(check, f"{label}: ")
         except KeyboardInterrupt:
             interrupted = True
     name = path.resolve().parent.name if path.name == "moe.toml" else path.name
-    data = collect(name, subject, checks, compared)
-    if interrupted:
-        data["passed"] = False
+    origins = Origins(options.command(config), str(path), origin, str(labels) if labels else None)
+    data = collect(name, subject, checks, compared, origins, interrupted=interrupted)
     html, numbers = write_report(options.output, data, checks, subject)
-    _summarise(console, checks, data)
+    summarise(console, checks, data)
     if interrupted:
         console.print("[red]interrupted: the report holds the checks that were finished[/]")
     console.print(f"report: {html}   numbers: {numbers}", soft_wrap=True)
     return bool(data["passed"])
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True)
-
-
-def _summarise(console: Console, checks: list[Check], data: dict[str, Any]) -> None:
-    table = Table()
-    table.add_column("check")
-    table.add_column("quantity")
-    table.add_column("value", justify="right")
-    table.add_column("tolerance", justify="right")
-    table.add_column("")
-    colors = {"pass": "green", "FAIL": "red", "not judged": "yellow", "info": "dim"}
-    for check in checks:
-        reason = check.error or check.skipped
-        if reason:
-            what, color = ("error", "red") if check.error else ("not made", "dim")
-            table.add_row(check.key, f"{what}: {reason}", "", "", f"[{color}]{'FAIL' if check.error else 'info'}[/]")
-        for k, q in enumerate(check.quantities):
-            limit = "" if q.tolerance is None else f"{'>=' if q.minimum else '<='} {short(q.tolerance)}"
-            value = f"{short(q.value)} {q.unit}".strip()
-            table.add_row("" if k else check.key, q.name, value, limit, f"[{colors[q.verdict]}]{q.verdict}[/]")
-    console.print(table)
-    unjudged = sum(q.verdict == "not judged" for check in checks for q in check.quantities)
-    if unjudged:
-        console.print(f"{unjudged} not judged: small cells and short runs say nothing about them; run without --quick")
-    for row in data["comparison"]:
-        for other, pair in zip(row["others"], data["compare"], strict=True):
-            if other["ratio"] is not None:
-                console.print(
-                    f"{row['name']}: {pair['label']} {short(other['value'])} {row['unit']}, "
-                    f"{short(other['ratio'])} times this pair's",
-                    highlight=False,
-                )

@@ -34,17 +34,21 @@ def other_pair(text: str, device: str | None, compile: bool | None) -> tuple[str
     return label, load_pair(find_config(path), device, compile)
 
 
-def structure_to_simulate(config: Config, path: Path | None, frames: list[Atoms]) -> Atoms:
-    """Atoms like those that will be simulated: of the file, the config's template, or the first frame with a region."""
+def structure_to_simulate(config: Config, path: Path | None, frames: list[Atoms]) -> tuple[Atoms, str]:
+    """Atoms like those that will be simulated, and where they are from.
+
+    They are those of the file, of the config's template, or the first labelled frame with a region.
+    """
     path = path or config.template
     if path is not None:
-        return read_template(path)
-    for frame in frames:
+        return read_template(path), str(path)
+    for number, frame in enumerate(frames):
+        origin = f"frame {number} (counted from 0) of the labels"
         if config.regions.needs_disagreement:
-            return Atoms(frame)
+            return Atoms(frame), origin
         partitioner = Partitioner(config.regions, frame.get_chemical_symbols())
         if partitioner.assign_frames(frames_of(frame)).any():
-            return Atoms(frame)
+            return Atoms(frame), f"{origin}, the first with a complex region"
     raise ConfigError("no structure is known to be simulated; give --structure FILE, or 'template' in the config")
 
 

@@ -12,16 +12,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from moe_ipi.config import ModelExpert
 from moe_ipi.errors import MoEError
 from moe_ipi.experts.nequip.archive import digest
 from moe_ipi.experts.nequip.download import local_file
-from moe_ipi.picture import draw_assignment
+from moe_ipi.picture import BULK_COLOR, COMPLEX_COLOR, draw_assignment
+from moe_ipi.typing import BoolArray
+from moe_ipi.validation.about import Origins, about
+from moe_ipi.validation.checks import CHECKS
 from moe_ipi.validation.plots import svg
-from moe_ipi.validation.result import Check
+from moe_ipi.validation.result import Cell, Check
 from moe_ipi.validation.subject import Subject
+from moe_ipi.validation.verdict import QUICK, verdict
+from moe_ipi.view import view_or_reason
 
-_SOFTWARE = ("moe-ipi", "torch", "nequip", "nequip-allegro", "ase")
+#: Small letters in a line of a telephone, 390 pixels wide.
+_ROOM = 46
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,25 @@ class OtherPair:
     checks: list[Check]
 
 
-def collect(name: str, subject: Subject, checks: list[Check], others: list[OtherPair]) -> dict[str, Any]:
-    """All numbers of a validation as plain data for JSON; numbers that are not finite become None."""
+def collect(
+    name: str,
+    subject: Subject,
+    checks: list[Check],
+    others: list[OtherPair],
+    origins: Origins,
+    *,
+    interrupted: bool = False,
+) -> dict[str, Any]:
+    """All numbers of a validation as plain data for JSON; numbers that are not finite become None.
+
+    Args:
+        name: of the pair.
+        subject: what was validated.
+        checks: what was found.
+        others: pairs that are shown beside it.
+        origins: command and files, for the reader.
+        interrupted: checks are missing that should have been made.
+    """
     experts = []
     for key in ("complex", "bulk"):
         config = getattr(subject.config.experts, key)
@@ -48,13 +73,23 @@ def collect(name: str, subject: Subject, checks: list[Check], others: list[Other
                 "offsets": config.offsets if is_file else {},
             }
         )
+    made = {check.key for check in checks}
+    mask = subject.assignment(subject.structure)
+    outcome = verdict(checks, [key for key in CHECKS if key not in made], interrupted=interrupted)
     data = {
         "moe_ipi": version("moe-ipi"),
-        "versions": [f"{package} {version(package)}" for package in _SOFTWARE],
+        "about": about(subject, origins),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "quick": subject.quick,
-        "pair": {"name": name, "experts": experts, "atoms": len(subject.structure), "labels": len(subject.labels)},
-        "passed": all(check.passed is not False for check in checks),
+        "pair": {
+            "name": name,
+            "experts": experts,
+            "atoms": len(subject.structure),
+            "complex": int(np.count_nonzero(mask)),
+            "labels": len(subject.labels),
+        },
+        "passed": outcome["passed"],
+        "verdict": outcome,
         "checks": [check.as_dict() for check in checks],
         "compare": [{"label": o.label, "checks": [c.as_dict() for c in o.checks]} for o in others],
     }
@@ -121,8 +156,18 @@ def _html(data: dict[str, Any], checks: list[Check], subject: Subject) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["short"] = short
-    environment.globals["picture"] = _picture(subject)
+    environment.filters |= {"short": short, "cell": _cell}
+    environment.tests["narrow"] = _is_narrow
+    mask = subject.assignment(subject.structure)
+    title = f"{data['pair']['name']}: the structure, by expert"
+    page, reason = view_or_reason(subject.structure, mask, title=title)
+    environment.globals |= {
+        "picture": _picture(subject, mask),
+        "view": page,
+        "no_view": reason,
+        "why_quick": QUICK,
+        "colors": {"complex": COMPLEX_COLOR, "bulk": BULK_COLOR},
+    }
     shown = [
         plain | {"drawings": [{"title": p.title, "text": svg(p)} for p in check.plots]}
         for plain, check in zip(data["checks"], checks, strict=True)
@@ -135,9 +180,24 @@ def short(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-def _picture(subject: Subject) -> str:
+def _cell(value: Cell) -> str:
+    """What stands in a table, whose numbers were rounded by the check that made them."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:.7g}"
+
+
+def _is_narrow(table: dict[str, Any]) -> bool:
+    """Whether a table stays one on a telephone: there is room for the longest word of each column."""
+    longest = [0] * len(table["columns"])
+    for row in (table["columns"], *table["rows"]):
+        words = [[0, *map(len, _cell(value).split())] for value in row]
+        longest = [max(size, *lengths) for size, lengths in zip(longest, words, strict=True)]
+    return sum(longest) + len(longest) <= _ROOM
+
+
+def _picture(subject: Subject, mask: BoolArray) -> str:
     """The structure coloured by expert, PNG in base64."""
-    mask = subject.assignment(subject.structure)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "structure.png"
         draw_assignment(subject.structure, mask, path)

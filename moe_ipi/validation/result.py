@@ -26,6 +26,7 @@ class Quantity:
         minimum: ``value`` must be at least ``tolerance``, not at most.
         note: a short remark.
         judged: False: it comes from a smaller cell or a shorter run than its tolerance is meant for.
+        remedy: what the user can do about it if it fails; everything that has a tolerance has one.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Quantity:
     minimum: bool = False
     note: str = ""
     judged: bool = True
+    remedy: str = ""
 
     @property
     def within(self) -> bool | None:
@@ -71,6 +73,7 @@ class Table:
 class Curve:
     """One set of points of a plot; ``style``: a line, markers, or markers joined by a line.
 
+    A line ends at a y that is NaN, and goes on behind it.
     Curves with the same ``family`` have one colour, and only the first of them stands in the legend.
     """
 
@@ -83,14 +86,42 @@ class Curve:
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot; ``diagonal`` adds the line y = x (parity), ``log_y`` a logarithmic axis."""
+    """Curves.
+
+    Attributes:
+        title: the caption.
+        x_label, y_label: what the axes are, with units.
+        curves: see :class:`Curve`.
+        x_ticks: places with a name, which stand in place of numbers, each with a vertical line.
+    """
 
     title: str
     x_label: str
     y_label: str
     curves: tuple[Curve, ...]
-    diagonal: bool = False
-    log_y: bool = False
+    x_ticks: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Density:
+    """How many predictions fall where: against their labels, and below that the residuals (prediction - label).
+
+    Attributes:
+        title: the caption.
+        unit, residual_unit: of labels and predictions; of residuals.
+        edges: (K + 1,) of the bins of labels and of predictions.
+        counts: (K, K) points in each bin, a row for each bin of predictions.
+        residual_edges: (L + 1,) of the bins of residuals, in ``residual_unit``.
+        residuals: (L, K) points in each bin, a row for each bin of residuals.
+    """
+
+    title: str
+    unit: str
+    residual_unit: str
+    edges: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+    residual_edges: tuple[float, ...]
+    residuals: tuple[tuple[int, ...], ...]
 
 
 @dataclass
@@ -113,7 +144,7 @@ class Check:
     explanation: str
     quantities: list[Quantity] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    plots: list[Plot] = field(default_factory=list)
+    plots: list[Plot | Density] = field(default_factory=list)
     skipped: str | None = None
     error: str | None = None
     seconds: float = 0.0

@@ -1,8 +1,10 @@
 """``moe-ipi validate``: the command, the report, what it does with failures and with bad input."""
 
 import json
+import re
 import subprocess
 import sys
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -11,6 +13,7 @@ from ase.io import write
 from moe_ipi.validation import run as runner
 from moe_ipi.validation.command import Options, run_validate
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity
+from tests.helpers.browser import asked, needs_chromium
 from tests.helpers.configs import ANALYTIC, AROUND_CO
 from tests.helpers.processes import one_error
 from tests.helpers.subjects import labelled, slab
@@ -18,8 +21,7 @@ from tests.helpers.subjects import labelled, slab
 CRYSTAL = '[validation]\nelement = "Pt"\nlattice_parameter = 3.9\n'
 
 
-@pytest.fixture
-def folder(tmp_path):
+def prepare(tmp_path):
     (tmp_path / "moe.toml").write_text(ANALYTIC + AROUND_CO + CRYSTAL + 'labels = "labels.xyz"\n')
     same = ANALYTIC.replace('parameters = "bulk"', 'parameters = "complex"')
     (tmp_path / "same.toml").write_text(same + AROUND_CO + CRYSTAL)
@@ -27,9 +29,14 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def folder(tmp_path):
+    return prepare(tmp_path)
+
+
 def validate(folder, *options):
     command = [sys.executable, "-m", "moe_ipi.cli", "validate", "--quick", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=270)
 
 
 class Page(HTMLParser):
@@ -54,8 +61,15 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
-def test_a_whole_validation(folder):
-    done = validate(folder, "-c", "moe.toml", "--compare", "equal experts=same.toml")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A whole validation, and its folder."""
+    folder = prepare(tmp_path_factory.mktemp("whole"))
+    return folder, validate(folder, "-c", "moe.toml", "--compare", "equal experts=same.toml")
+
+
+def test_a_whole_validation(whole):
+    folder, done = whole
     assert done.returncode == 1, done.stderr  # the analytic experts do not agree
     assert "FAIL" in done.stdout and "equal experts" in done.stdout and "report.html" in done.stdout
     data = json.loads((folder / "validation/report.json").read_text())
@@ -75,6 +89,62 @@ def test_a_whole_validation(folder):
         for quantity in check["quantities"]:
             assert f"{quantity['value']:.4g}" in text, quantity
     assert html.count("<svg") == sum(len(c["plots"]) for c in data["checks"]) > 6
+    assert "meV/Å" in text and "meV/A" not in text
+
+
+def test_a_line_for_each_check_where_there_is_no_terminal(whole):
+    _, done = whole
+    keys = [*runner.CHECKS, *(f"equal experts: {key}" for key in runner.COMPARED)]
+    lines = re.findall(
+        r"^(\d+)/(\d+) (.*): (pass|FAIL|not judged|info|not made) \([\d.]+ s\)$", done.stdout, re.MULTILINE
+    )
+    assert [key for _, _, key, _ in lines] == keys
+    assert [(int(k), int(n)) for k, n, _, _ in lines] == [(k + 1, len(keys)) for k in range(len(keys))]
+
+
+def test_every_failure_says_what_helps(whole):
+    folder, done = whole
+    data = json.loads((folder / "validation/report.json").read_text())
+    limits = [q for c in data["checks"] for q in c["quantities"] if q["tolerance"] is not None]
+    assert len(limits) > 12 and all(len(q["remedy"]) > 40 for q in limits)
+    html = (folder / "validation/report.html").read_text()
+    failed = data["verdict"]["failed"]
+    assert [q["name"] for q in limits if q["verdict"] == "FAIL"] == [e["name"] for e in failed] and failed
+    for entry in failed:
+        assert escape(entry["remedy"]) in html
+        assert entry["remedy"] in " ".join(done.stdout.split())
+
+
+def test_what_was_validated_is_said(whole):
+    folder, _ = whole
+    about = json.loads((folder / "validation/report.json").read_text())["about"]
+    assert about["command"] == "moe-ipi validate -c moe.toml --compare 'equal experts=same.toml' --quick"
+    assert about["regions"][0] == "species: C, O" and about["regions"][1].startswith("atoms within")
+    assert "frame 0" in about["structure"] and "2 frames" in about["labels"] and "labels.xyz" in about["labels"]
+    assert "fcc Pt" in about["crystal"] and "torch" in about["versions"] and "cores" in about["machine"]
+
+
+#: Elements that reach beyond the window, and how many of the results in the table of all numbers can be seen.
+FITS = """window => {
+  const width = window.innerWidth, all = [...window.document.body.querySelectorAll("*")];
+  const box = element => element.getBoundingClientRect();
+  const out = all.filter(e => box(e).width > 0 && (box(e).right > width + 0.5 || box(e).left < -0.5));
+  const seen = [...window.document.querySelectorAll("#overview .badge")].filter(
+    e => box(e).width > 10 && box(e).height > 10 && box(e).left >= 0 && box(e).right <= width);
+  return {width, out: out.map(e => e.outerHTML.slice(0, 80)), seen: seen.length,
+          scroll: window.document.documentElement.scrollWidth};
+}"""
+
+
+@needs_chromium
+def test_nothing_is_cut_off_at_any_width(whole, tmp_path):
+    folder, _ = whole
+    data = json.loads((folder / "validation/report.json").read_text())
+    results = sum(len(c["quantities"]) for c in data["checks"])
+    for width, found in asked(folder / "validation/report.html", tmp_path, (1280, 390), FITS).items():
+        assert found["width"] == width
+        assert found["out"] == [] and found["scroll"] <= width
+        assert found["seen"] == results > 15
 
 
 def test_equal_experts_pass(folder):

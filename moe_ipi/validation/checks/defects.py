@@ -11,6 +11,10 @@ from moe_ipi.validation.subject import Subject
 
 #: Largest difference of the vacancy's energy, region around it, from the complex expert's, %.
 TOLERANCE = 5.0
+REMEDY = (
+    "Enlarge the radii of [regions], so that the region holds all atoms that the vacancy disturbs, or train the bulk "
+    "expert on crystals with vacancies, too."
+)
 #: Surfaces of each lattice.
 FACES = {"fcc": ((1, 1, 1), (1, 0, 0)), "bcc": ((1, 1, 0), (1, 0, 0)), "diamond": ()}
 
@@ -42,7 +46,12 @@ def check(subject: Subject) -> Check:
     rows.append(("MoE, region around the vacancy", round(mixed, 4), *(None for _ in complex[1:])))
     result.quantities = [
         Quantity(
-            "vacancy, MoE / complex - 1", 100 * (mixed / complex[0] - 1), "%", TOLERANCE, judged=not subject.quick
+            "vacancy, MoE / complex - 1",
+            100 * (mixed / complex[0] - 1),
+            "%",
+            TOLERANCE,
+            judged=not subject.quick,
+            remedy=REMEDY,
         ),
         Quantity("vacancy, bulk / complex - 1", 100 * (bulk[0] / complex[0] - 1), "%"),
     ]
@@ -50,6 +59,6 @@ def check(subject: Subject) -> Check:
     for k, face in enumerate(names):
         ratio = bulk[1 + k] / complex[1 + k]
         result.quantities.append(Quantity(f"surface ({face}), bulk / complex - 1", 100 * (ratio - 1), "%"))
-    columns = ("model", "vacancy, eV", *(f"({face}), J/m^2" for face in names))
+    columns = ("model", "vacancy, eV", *(f"({face}), J/m²" for face in names))
     result.tables.append(Table(f"Relaxed vacancy in {len(perfect)} sites; relaxed surfaces", columns, tuple(rows)))
     return result

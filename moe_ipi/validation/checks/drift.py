@@ -41,6 +41,8 @@ def check(subject: Subject) -> Check:
             limit,
             note="no more than the complex expert everywhere, or than this run can tell from zero",
             judged=not subject.quick,
+            remedy="If the complex expert drifts too, take a smaller time step; if MoE alone does, run longer (without "
+            "--quick) and report it: one energy with frozen regions is conserved.",
         ),
         Quantity(
             "force mixing, largest deviation over MoE's",

@@ -9,6 +9,10 @@ from moe_ipi.validation.subject import Subject
 
 #: Largest difference between the experts, %.
 TOLERANCE = 3.0
+REMEDY = (
+    "Train both experts together for longer, or with larger coefficients of crystal_stress and agreement_stress "
+    "(training/README.md), on strained crystals, too."
+)
 
 
 def check(subject: Subject) -> Check:
@@ -28,7 +32,9 @@ def check(subject: Subject) -> Check:
         constants[name] = elastic_constants(crystal, subject.calculator(name))
     for k, label in enumerate(("C11", "C12", "C44")):
         ratio = constants["bulk"][k] / constants["complex"][k]
-        result.quantities.append(Quantity(f"{label}, bulk / complex - 1", 100 * (ratio - 1), "%", TOLERANCE))
+        result.quantities.append(
+            Quantity(f"{label}, bulk / complex - 1", 100 * (ratio - 1), "%", TOLERANCE, remedy=REMEDY)
+        )
     result.tables.append(
         Table(
             "Elastic constants",

@@ -12,6 +12,11 @@ from moe_ipi.validation.subject import Subject
 
 #: Largest differences between the experts: A, %, meV/atom.
 LATTICE, MODULUS, ENERGY = 0.003, 1.0, 1.0
+#: What brings two experts closer on the crystal.
+TOGETHER = (
+    "Train both experts together for longer, or with larger coefficients of {terms} (training/README.md). Until then "
+    "simulate in a fixed cell."
+)
 #: Largest strain of the energies compared.
 STRAIN = 0.03
 
@@ -32,9 +37,19 @@ def check(subject: Subject) -> Check:
     differences = energy_differences(subject, complex.lattice_parameter)
     largest = 1000 * float(np.abs(differences).max())
     result.quantities = [
-        Quantity("lattice parameter, bulk - complex", bulk.lattice_parameter - complex.lattice_parameter, "A", LATTICE),
         Quantity(
-            "bulk modulus, bulk / complex - 1", 100 * (bulk.bulk_modulus / complex.bulk_modulus - 1), "%", MODULUS
+            "lattice parameter, bulk - complex",
+            bulk.lattice_parameter - complex.lattice_parameter,
+            "Å",
+            LATTICE,
+            remedy=TOGETHER.format(terms="agreement_stress and crystal_stress"),
+        ),
+        Quantity(
+            "bulk modulus, bulk / complex - 1",
+            100 * (bulk.bulk_modulus / complex.bulk_modulus - 1),
+            "%",
+            MODULUS,
+            remedy=TOGETHER.format(terms="agreement_stress and crystal_stress"),
         ),
         Quantity(
             f"energy per atom at strains up to {100 * STRAIN:.0f} %, largest difference",
@@ -42,13 +57,14 @@ def check(subject: Subject) -> Check:
             "meV",
             ENERGY,
             judged=not subject.quick or largest > ENERGY,  # more strains can only make it larger
+            remedy=TOGETHER.format(terms="agreement_energy and crystal_energy"),
         ),
     ]
     result.quantities.append(_reference(subject, fits))
     result.tables.append(
         Table(
             "Crystal",
-            ("model", "lattice parameter, A", "bulk modulus, GPa", "energy, eV/atom"),
+            ("model", "lattice parameter, Å", "bulk modulus, GPa", "energy, eV/atom"),
             tuple(
                 (name, round(f.lattice_parameter, 4), round(f.bulk_modulus, 1), round(float(f.energies.min()), 4))
                 for name, f in fits.items()
@@ -58,7 +74,7 @@ def check(subject: Subject) -> Check:
     result.plots.append(
         Plot(
             "Energy of the crystal against its minimum",
-            "lattice parameter, A",
+            "lattice parameter, Å",
             "energy, meV/atom",
             tuple(
                 Curve(n, tuple(f.parameters), tuple(1000 * (f.energies - f.energies.min())), "both")

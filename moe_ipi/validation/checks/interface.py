@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 from ase import Atoms, units
@@ -11,12 +10,17 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
 from moe_ipi.typing import BoolArray, FloatArray
+from moe_ipi.validation.binning import by_bins, rms, with_gaps
 from moe_ipi.validation.checks.eos import NO_CRYSTAL
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Row, Table
 from moe_ipi.validation.subject import Subject
 
 #: Largest spurious force at 0 K, meV/A; largest strain after relaxation, %.
 FORCE, STRAIN = 10.0, 0.1
+REMEDY = (
+    "The experts disagree on the perfect crystal: train both together, or for longer, with larger coefficients of "
+    "{terms} (training/README.md). A larger region only moves the interface away."
+)
 #: Standard deviation of displacements in the rattled crystal, A.
 RATTLE = 0.05
 #: Positions (A) and values.
@@ -45,20 +49,34 @@ def check(subject: Subject) -> Check:
         profiles.append((name, profile))
     worst = [max(values) for values in zip(*measured, strict=True)]
     result.quantities = [
-        Quantity("largest spurious force at 0 K", worst[0], "meV/A", FORCE, judged=not subject.quick),
-        Quantity("largest strain after relaxation", worst[3], "%", STRAIN, judged=not subject.quick),
+        Quantity(
+            "largest spurious force at 0 K",
+            worst[0],
+            "meV/Å",
+            FORCE,
+            judged=not subject.quick,
+            remedy=REMEDY.format(terms="agreement_seam and crystal_seam"),
+        ),
+        Quantity(
+            "largest strain after relaxation",
+            worst[3],
+            "%",
+            STRAIN,
+            judged=not subject.quick,
+            remedy=REMEDY.format(terms="agreement_stress and crystal_stress"),
+        ),
         Quantity("largest stress at 0 K", worst[1], "GPa", note="at the complex expert's lattice parameter"),
-        Quantity("largest displacement after relaxation", worst[2], "A"),
+        Quantity("largest displacement after relaxation", worst[2], "Å"),
     ]
-    columns = ("interface", "atoms", "complex", "force, meV/A", "stress, GPa", "displacement, A", "strain, %")
+    columns = ("interface", "atoms", "complex", "force, meV/Å", "stress, GPa", "displacement, Å", "strain, %")
     result.tables.append(Table("Perfect crystal with two experts", columns, tuple(rows)))
     curves = tuple(Curve(name, x, y, "both") for name, ((x, y), _) in profiles)
     result.plots.append(
-        Plot("Spurious forces in the perfect crystal", "distance from the interface, A", "largest force, meV/A", curves)
+        Plot("Spurious forces in the perfect crystal", "distance from the interface, Å", "largest force, meV/Å", curves)
     )
     curves = tuple(Curve(name, x, y, "both") for name, (_, (x, y)) in profiles)
-    title = f"Two experts against the complex expert alone, atoms displaced by {RATTLE} A"
-    result.plots.append(Plot(title, "distance from the interface, A", "RMS of force difference, meV/A", curves))
+    title = f"Two experts against the complex expert alone, atoms displaced by {RATTLE} Å"
+    result.plots.append(Plot(title, "distance from the interface, Å", "RMS of force difference, meV/Å", curves))
     return result
 
 
@@ -90,7 +108,7 @@ def _measure(
     atoms.calc = calculator
     forces = 1000 * np.linalg.norm(atoms.get_forces(), axis=1)
     stress = float(np.abs(atoms.get_stress()).max() / units.GPa)
-    profile = _binned(depth, forces, lambda v: float(v.max()))
+    profile = with_gaps(by_bins(depth, forces, np.max))
     displaced = atoms.copy()
     displaced.positions += np.random.default_rng(subject.seed).normal(0, RATTLE, (len(atoms), 3))
     two = displaced.copy()
@@ -98,7 +116,7 @@ def _measure(
     one = displaced.copy()
     one.calc = subject.calculator("complex")
     difference = 1000 * (two.get_forces() - one.get_forces())
-    noise = _binned(depth, np.sqrt((difference**2).mean(axis=1)), lambda v: float(np.sqrt(np.mean(v**2))))
+    noise = with_gaps(by_bins(depth, difference, rms))
     relaxed = atoms.copy()
     relaxed.calc = calculator
     with warnings.catch_warnings():
@@ -115,10 +133,3 @@ def _measure(
         100 * float(np.abs(0.5 * (strain + strain.T)).max()),
     )
     return numbers, (profile, noise)
-
-
-def _binned(x: FloatArray, y: FloatArray, statistic: Callable[[FloatArray], float]) -> _Profile:
-    """Statistic of y in bins of x, 1 A wide."""
-    bins = np.floor(x).astype(int)
-    found = np.unique(bins)
-    return tuple(float(k) + 0.5 for k in found), tuple(float(statistic(y[bins == k])) for k in found)

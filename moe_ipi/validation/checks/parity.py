@@ -9,14 +9,22 @@ from ase import Atoms
 
 from moe_ipi.frames import frames_of
 from moe_ipi.typing import BoolArray, FloatArray
+from moe_ipi.validation.binning import by_bins, force_density, rms, with_gaps
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Row, Table
 from moe_ipi.validation.subject import Subject
 
 #: Force errors relative to the RMS force (%): complex on frames with a complex region, bulk on bulk frames; absolute
 #: (meV/A); MoE over complex.
 COMPLEX, BULK, ABSOLUTE, RATIO = 5.0, 8.0, 50.0, 1.1
-#: Points of a scatter plot.
-POINTS = 1500
+#: What helps where forces are too far from the labels; the first word is the expert.
+TRAIN = (
+    "Train the {expert} expert on more frames like those with the largest errors (label a few and add them to "
+    "train.xyz), for longer, or with more features; first see that the labels are converged and of one method."
+)
+WIDEN = (
+    "Enlarge radius_in and radius_out of [regions]: the table by distance shows how far from the region MoE differs "
+    "from the complex expert. Or train a better bulk expert."
+)
 
 
 @dataclass
@@ -35,12 +43,12 @@ class Errors:
     @property
     def rmse(self) -> float:
         """Of force components, meV/A."""
-        return 1000 * _rms(np.concatenate(self.predicted) - np.concatenate(self.labelled))
+        return 1000 * rms(np.concatenate(self.predicted) - np.concatenate(self.labelled))
 
     @property
     def rms_force(self) -> float:
         """Of the labels' components, meV/A."""
-        return 1000 * _rms(np.concatenate(self.labelled))
+        return 1000 * rms(np.concatenate(self.labelled))
 
     @property
     def relative(self) -> float:
@@ -50,7 +58,7 @@ class Errors:
     @property
     def energy_rmse(self) -> float:
         """meV/atom."""
-        return 1000 * _rms(np.array(self.energies))
+        return 1000 * rms(np.array(self.energies))
 
 
 def check(subject: Subject) -> Check:
@@ -80,7 +88,7 @@ def check(subject: Subject) -> Check:
     errors = {name: e for name, e in errors.items() if e.energies}
     _judge(result, errors)
     result.tables.append(_table(errors))
-    _draw(result, subject, errors, distances, against_complex)
+    _draw(result, errors, distances, against_complex)
     return result
 
 
@@ -107,11 +115,7 @@ def interface_distances(frame: Atoms, mask: BoolArray) -> FloatArray:
 
 def by_distance(distances: FloatArray, differences: FloatArray) -> list[tuple[float, int, float]]:
     """(middle of the bin in A, atoms, RMS of components in meV/A) for bins of 1 A."""
-    bins = np.floor(distances)
-    return [
-        (float(b) + 0.5, int((bins == b).sum()), 1000 * _rms(differences[bins == b]))
-        for b in np.unique(bins[np.isfinite(bins)])
-    ]
+    return by_bins(distances, differences, lambda values: 1000 * rms(values))
 
 
 def _judge(result: Check, errors: dict[str, Errors]) -> None:
@@ -119,13 +123,27 @@ def _judge(result: Check, errors: dict[str, Errors]) -> None:
         complex, moe = errors["complex"], errors["moe"]
         ratio = moe.rmse / complex.rmse if complex.rmse > 0 else float("inf")
         result.quantities += [
-            Quantity("complex expert, force RMSE / RMS force", complex.relative, "%", COMPLEX),
-            Quantity("complex expert, force RMSE", complex.rmse, "meV/A", ABSOLUTE),
-            Quantity("MoE / complex expert, force RMSE", ratio, "", RATIO),
+            Quantity(
+                "complex expert, force RMSE / RMS force",
+                complex.relative,
+                "%",
+                COMPLEX,
+                remedy=TRAIN.format(expert="complex"),
+            ),
+            Quantity(
+                "complex expert, force RMSE", complex.rmse, "meV/Å", ABSOLUTE, remedy=TRAIN.format(expert="complex")
+            ),
+            Quantity("MoE / complex expert, force RMSE", ratio, "", RATIO, remedy=WIDEN),
         ]
     if "bulk" in errors:
         result.quantities.append(
-            Quantity("bulk expert on bulk frames, force RMSE / RMS force", errors["bulk"].relative, "%", BULK)
+            Quantity(
+                "bulk expert on bulk frames, force RMSE / RMS force",
+                errors["bulk"].relative,
+                "%",
+                BULK,
+                remedy=TRAIN.format(expert="bulk"),
+            )
         )
 
 
@@ -138,7 +156,7 @@ _LABELS = {
 
 
 def _table(errors: dict[str, Errors]) -> Table:
-    columns = ("model", "frames", "force RMSE, meV/A", "RMS force, meV/A", "relative, %", "energy RMSE, meV/atom")
+    columns = ("model", "frames", "force RMSE, meV/Å", "RMS force, meV/Å", "relative, %", "energy RMSE, meV/atom")
     rows: list[Row] = [
         (_LABELS[n], len(e.energies), *(round(v, 2) for v in (e.rmse, e.rms_force, e.relative, e.energy_rmse)))
         for n, e in errors.items()
@@ -148,18 +166,14 @@ def _table(errors: dict[str, Errors]) -> Table:
 
 def _draw(
     result: Check,
-    subject: Subject,
     errors: dict[str, Errors],
     distances: list[FloatArray],
     against_complex: list[FloatArray],
 ) -> None:
-    rng = np.random.default_rng(subject.seed)
-    curves = []
-    for name, e in errors.items():
-        x, y = np.concatenate(e.labelled).ravel(), np.concatenate(e.predicted).ravel()
-        chosen = rng.choice(len(x), min(POINTS, len(x)), replace=False)
-        curves.append(Curve(_LABELS[name], tuple(map(float, x[chosen])), tuple(map(float, y[chosen])), "points"))
-    result.plots.append(Plot("Force components", "label, eV/A", "prediction, eV/A", tuple(curves), diagonal=True))
+    result.plots += [
+        force_density(f"Force components: {_LABELS[name]}", np.concatenate(e.labelled), np.concatenate(e.predicted))
+        for name, e in errors.items()
+    ]
     if not distances:
         return
     d = np.concatenate(distances)
@@ -174,17 +188,13 @@ def _draw(
         (row[0], row[1], *(round(profile[k][2], 1) for profile in profiles.values())) for k, row in enumerate(first)
     ]
     title = "RMS force difference by distance from the interface (complex side negative)"
-    columns = ("distance, A", "atoms", *(f"{name}, meV/A" for name in profiles))
+    columns = ("distance, Å", "atoms", *(f"{name}, meV/Å" for name in profiles))
     result.tables.append(Table(title, columns, tuple(rows)))
     result.plots.append(
         Plot(
             title,
-            "distance from the nearest atom of the other expert, A",
-            "RMS difference, meV/A",
-            tuple(Curve(n, tuple(r[0] for r in p), tuple(r[2] for r in p), "both") for n, p in profiles.items()),
+            "distance from the nearest atom of the other expert, Å",
+            "RMS difference, meV/Å",
+            tuple(Curve(name, *with_gaps(profile), "both") for name, profile in profiles.items()),
         )
     )
-
-
-def _rms(values: FloatArray) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if np.size(values) else float("nan")
