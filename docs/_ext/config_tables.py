@@ -78,6 +78,9 @@ class _Reference:
         if schema["type"] == "string":
             kind = {"path": "path", "element": "symbol of an element"}.get(schema.get("format", ""), "string")
             return kind + (f" `{schema['pattern']}`" if "pattern" in schema else "")
+        if schema["type"] == "object":
+            names = self._value(schema.get("propertyNames", {}) | {"type": "string"})
+            return f"table: {names} = {self._value(schema['additionalProperties'])}"
         bounds = [f"{words} {schema[key]:g}" for key, words in _BOUNDS.items() if key in schema]
         if "multipleOf" in schema:
             bounds.append(f"a multiple of {schema['multipleOf']}")
