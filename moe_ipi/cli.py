@@ -243,7 +243,7 @@ def schema() -> None:
 
 @app.command()
 def pes_path() -> None:
-    """Print the path of the PES file, for i-pi-py_driver -m custom -P and <ffdirect>."""
+    """Print the path of the PES file for i-PI's own driver."""
     typer.echo(Path(__file__).parent / "driver" / "pes.py")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,7 +54,7 @@ def test_help_fits_a_terminal(command, monkeypatch: pytest.MonkeyPatch, words: t
     monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = command(*words, "--help")
     assert status == 0 and "Usage: moe-ipi" in out and "--help" in out
-    lines = out.replace("[ARGS]...", "").replace("[[-- OPTIONS]]...", "").splitlines()
+    lines = re.sub(r"(?<=[]}])\.\.\.", "", out).splitlines()
     assert not [line for line in lines if len(line) > 80 or "..." in line or "\u2026" in line]
 
 

@@ -1,4 +1,4 @@
-"""What the README shows is true."""
+"""What the README and the page about moe.toml show is true."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from moe_ipi.config import Config, load_config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+KEYS = (ROOT / "docs/reference/config.md").read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def block(language: str, page: str) -> str:
+    text: str = re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[0]
     return text
 
 
 def test_python_code_runs(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", block("python")], capture_output=True, text=True, cwd=tmp_path, timeout=120
+        [sys.executable, "-c", block("python", README)], capture_output=True, text=True, cwd=tmp_path, timeout=120
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"-\d+\.\d+ eV; \d+ of 66 atoms are complex\n", done.stdout)
@@ -30,7 +31,7 @@ def test_python_code_runs(tmp_path):
 
 def test_every_key_of_the_config_is_documented_and_valid(tmp_path):
     path = tmp_path / "moe.toml"
-    path.write_text(block("toml"))
+    path.write_text(block("toml", KEYS))
     config = load_config(path)
     tables = [
         Config,
@@ -50,7 +51,7 @@ def test_every_key_of_the_config_is_documented_and_valid(tmp_path):
     tables += [type(config.experts.complex), *(type(rule) for rule in config.regions.rules)]
     for table in tables:
         for key in table.model_fields:
-            assert re.search(rf"\b{key}\b", block("toml")), f"{table.__name__}.{key} is not in the README"
+            assert re.search(rf"\b{key}\b", block("toml", KEYS)), f"{table.__name__}.{key} is not on the page"
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z-]+)", README)) - {"g"}))

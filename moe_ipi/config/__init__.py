@@ -1,6 +1,6 @@
 """The ``moe.toml`` file: which experts, which regions, how to compute.
 
-Every key is documented in the README.  Unknown keys, wrong types and impossible values are refused
+Every key is explained in ``docs/reference/config.md``.  Unknown keys, wrong types and impossible values are refused
 with one line that names the key.
 """
 

@@ -1,6 +1,6 @@
 """The ``[[regions.rules]]`` tables: what makes an atom a seed.
 
-A rule is a class here, a function in :mod:`moe_ipi.regions.rules` and a paragraph in the README.
+A rule is a class here, a function in :mod:`moe_ipi.regions.rules` and lines in ``docs/reference/config.md``.
 """
 
 from __future__ import annotations

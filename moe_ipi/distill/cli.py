@@ -21,7 +21,7 @@ class Report(StrEnum):
 
 def distill(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help=_MODEL)],
-    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURES...", help="Frames, without labels.")],
+    structures: Annotated[list[Path], typer.Argument(metavar="STRUCTURES", help="Frames, without labels.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder for the pair.")] = Path("pair"),
     species: Annotated[
         str | None, typer.Option(metavar="C,O", help="Elements around which atoms are complex; default: none are.")
@@ -57,7 +57,7 @@ def distill(
     ] = False,
     report: Annotated[Report, typer.Option(help="Of the validation at the end.")] = Report.quick,
 ) -> None:
-    """Make a cheap bulk expert that agrees with a model you have, and a pair of both."""
+    """Make a cheap bulk expert for a model that you have."""
     from moe_ipi.distill.command import Wishes
     from moe_ipi.distill.command import distill as work
     from moe_ipi.distill.recipe import Size

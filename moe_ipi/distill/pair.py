@@ -60,6 +60,6 @@ def moe_toml(
     table = _VALIDATION.format(**crystal.model_dump()) if crystal else ""
     return (
         f"# The complex expert is {model}, unchanged; the bulk expert was made by moe-ipi distill to agree with it.\n"
-        f"# The README of moe_ipi explains every key.\n\n{experts}\n"
+        f"# docs/reference/config.md of moe_ipi explains every key.\n\n{experts}\n"
         f"{_REGIONS.format(inner=radius, outer=round(radius + _EDGE, 6))}{rules}{table}"
     )

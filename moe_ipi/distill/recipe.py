@@ -119,7 +119,10 @@ def recipe_text(
 def _cells(crystal: ValidationConfig | None) -> dict[str, Any] | None:
     if crystal is None:
         return None
-    return {"_target_": "moe_ipi.cotraining.UnlabelledCells", **crystal.model_dump(exclude={"labels"})}
+    return {
+        "_target_": "moe_ipi.cotraining.UnlabelledCells",
+        **crystal.model_dump(include={"element", "lattice", "lattice_parameter"}),
+    }
 
 
 def _neighbors(frames: list[Atoms], cutoff: float) -> float:

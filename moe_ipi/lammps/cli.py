@@ -20,7 +20,7 @@ def data(
     config: ConfigOption,
     output: Annotated[Path, typer.Option("-o", "--output", help="The data file.")] = Path("data.lmp"),
 ) -> None:
-    """Write a structure as a data file whose types say element and expert."""
+    """Write a structure as a data file, with elements and experts."""
     from moe_ipi.lammps.data import run_data
 
     for line in run_data(structure, config, output):
@@ -60,7 +60,10 @@ def mliap(
     device: DeviceOption = None,
     compile: CompileOption = None,
 ) -> None:
-    """Write both experts as an object for pair_style mliap unified, for your own build of LAMMPS."""
+    """Write both experts as an object for pair_style mliap unified.
+
+    It is for LAMMPS that you have built with ML-IAP and Python.
+    """
     from moe_ipi.lammps.mliap import run_mliap
 
     for line in run_mliap(config, output, device=device, compile=compile):

@@ -14,8 +14,8 @@ from moe_ipi.errors import StructureError
 
 #: What a frame must have.
 _NEEDED = ("energy", "forces")
-#: Arrays that are no labels.
-_STRUCTURE = {"numbers", "positions"}
+#: Arrays that are no labels: those of ASE.
+_STRUCTURE = {"numbers", "positions", "tags", "momenta", "masses", "initial_magmoms", "initial_charges", "move_mask"}
 
 
 def read_labels(path: Path | None, key_mapping: Mapping[str, str] | None = None) -> list[Atoms]:

@@ -39,10 +39,10 @@ def listening(case: Case) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def serving(case: Case, *, shm: bool = False) -> Iterator[tuple[socket.socket, DriverThread]]:
+def serving(case: Case, *, shm: bool = False, evaluator=None) -> Iterator[tuple[socket.socket, DriverThread]]:
     """The server's end of a connection to a driver thread."""
     with listening(case) as server:
-        driver = DriverThread(Server(case.name, shm=shm), case.evaluator())
+        driver = DriverThread(Server(case.name, shm=shm), evaluator or case.evaluator())
         peer, _ = server.accept()
         peer.settimeout(30)
         with peer:
@@ -195,10 +195,15 @@ def test_server_vanishes_inside_a_message(case: Case) -> None:
             driver.finish()
 
 
-def test_server_vanishes_before_it_takes_the_forces(case: Case) -> None:
-    with serving(case) as (peer, driver):
+def test_server_vanishes_before_it_takes_the_forces(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, evaluator = threading.Event(), case.evaluator()
+    evaluate = evaluator.evaluate
+    # An answer that was sent before would lie in the socket, and nobody could know that it is not taken.
+    monkeypatch.setattr(evaluator, "evaluate", lambda *a, **o: (closed.wait(30), evaluate(*a, **o))[1])
+    with serving(case, evaluator=evaluator) as (peer, driver):
         peer.sendall(init() + posdata(case.atoms.positions, case.atoms.cell.array) + header("GETFORCE"))
         peer.close()
+        closed.set()
         with pytest.raises(ProtocolError, match="vanished before it took its answer"):
             driver.finish()
 

@@ -27,6 +27,8 @@ _AS_GOOD = 1.03
 #: Those that are slower than the best by this, and larger ones, are given up.
 _WORSE = 1.2
 _ROUNDS = 5
+#: Seconds: a call that would take longer is not tried, so that the measurement of any model is a matter of seconds.
+_LONGEST = 0.5
 #: Edges of each centre, about those of a dense metal within 6 A.
 _EDGES_PER_CENTER = 50
 
@@ -81,8 +83,9 @@ def best_chunk(seconds: Callable[[int], float], largest: int) -> int:
                 del tried[position:]
                 times.pop(size, None)
                 break
-            # The larger ones are worse still.
-            if position > 1 and times[size] > _WORSE * min(times.values()):
+            # The larger ones are worse still, or take too long.
+            worse = position > 1 and times[size] > _WORSE * min(times.values())
+            if worse or 2 * size * times[size] > _LONGEST:
                 del tried[position + 1 :]
         tried = [size for size in tried if times[size] <= _WORSE * min(times.values())]
     limit = _AS_GOOD * min(times.values(), default=0.0)

@@ -22,7 +22,8 @@ def cache(tmp_path, monkeypatch) -> Path:
     return tmp_path / "cache"
 
 
-PER_EDGE = {1000: 1.5, 2000: 1.02, 4000: 1.0, 8000: 1.1, 16000: 1.3}
+#: Seconds.
+PER_EDGE = {1000: 1.5e-6, 2000: 1.02e-6, 4000: 1.0e-6, 8000: 1.1e-6, 16000: 1.3e-6}
 
 
 def test_smallest_that_is_about_the_best():
@@ -43,7 +44,7 @@ def test_a_disturbed_measurement_does_not_decide():
     def seconds(n_edges: int) -> float:
         calls.append(n_edges)
         disturbed = 1.15 if len(calls) in (2, 3, 7) else 1.0
-        return disturbed * n_edges * PER_EDGE.get(n_edges, 2.0)
+        return disturbed * n_edges * PER_EDGE.get(n_edges, 2.0e-6)
 
     assert best_chunk(seconds, 128_000) == 2000
 
@@ -52,9 +53,21 @@ def test_memory_ends_the_search():
     def seconds(n_edges: int) -> float:
         if n_edges > 4000:
             raise torch.OutOfMemoryError
-        return float(n_edges) ** 0.5
+        return 1e-3 * float(n_edges) ** 0.5
 
     assert best_chunk(seconds, 128_000) == 4000
+
+
+def test_a_slow_model_is_not_asked_for_many():
+    """Eager models need 0.1 ms an edge: minutes, if all numbers were tried."""
+    asked = []
+
+    def seconds(n_edges: int) -> float:
+        asked.append(n_edges)
+        return 1e-4 * n_edges
+
+    assert best_chunk(seconds, 128_000) == 1000
+    assert asked == 5 * [1000, 2000, 4000]
 
 
 def test_measured_once_and_remembered(package, cache, monkeypatch):
