@@ -14,7 +14,7 @@ import pytest
 from moe_ipi.config.schema import json_schema
 from moe_ipi.models import pretrained
 from tests.helpers.configs import ADAPTIVE, GIBBS, MOE_TOML
-from tests.test_readme import block
+from tests.test_readme import KEYS, README, block
 
 VALIDATOR = jsonschema.Draft7Validator(json_schema())
 
@@ -23,7 +23,9 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft7Validator.check_schema(json_schema())
 
 
-@pytest.mark.parametrize("text", [block("toml"), MOE_TOML, ADAPTIVE, GIBBS, pretrained("pt-co").read_text()])
+@pytest.mark.parametrize(
+    "text", [block("toml", KEYS), block("toml", README), MOE_TOML, ADAPTIVE, GIBBS, pretrained("pt-co").read_text()]
+)
 def test_what_is_allowed(text: str) -> None:
     VALIDATOR.validate(tomllib.loads(text))
 
