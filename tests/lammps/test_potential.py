@@ -10,9 +10,7 @@ from tests.helpers.configs import MOE_TOML
 from tests.helpers.ranks import differences
 
 
-@pytest.mark.parametrize(
-    "ranks", [1, pytest.param(2, marks=pytest.mark.slow), 3, pytest.param(4, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("ranks", [1, 2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_equal_whatever_the_number_of_ranks(tmp_path: Path, ranks: int) -> None:
     (tmp_path / "moe.toml").write_text(MOE_TOML)
     found = differences(ranks, tmp_path / "moe.toml", tmp_path)
@@ -20,7 +18,6 @@ def test_equal_whatever_the_number_of_ranks(tmp_path: Path, ranks: int) -> None:
     assert max(map(max, found.values())) < 1e-10, found
 
 
-@pytest.mark.slow
 def test_the_shipped_pair(tmp_path: Path) -> None:
     """Its energies are computed in single precision, in another order."""
     found = differences(2, "pt-co", tmp_path, "first")
