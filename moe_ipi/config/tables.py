@@ -49,7 +49,7 @@ ExpertConfig = Annotated[ModelExpert | FinnisSinclairExpert, Field(discriminator
 
 
 class ExpertsConfig(Table):
-    """The two experts, which must know the same elements."""
+    """The two experts: each must know the elements of its own atoms and of their neighbours."""
 
     complex: ExpertConfig
     """The expensive expert."""

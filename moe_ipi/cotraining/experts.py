@@ -83,7 +83,6 @@ def shifts_of(model: GraphModel, name: str) -> torch.Tensor:
         ModelError: it has none, or they are trained.
     """
     # By name: a packaged model has a class of its own.
-    # By name: a packaged model has a class of its own.
     modules = [module for module in model.modules() if type(module).__name__ == "PerTypeScaleShift"]
     if len(modules) != 1:
         raise ModelError(f"the {name} expert needs per_type_energy_shifts: the same fixed numbers for both experts")
