@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from moe_ipi.validation.about import processor
+
 PACKAGES = ("moe-ipi", "torch", "nequip", "nequip-allegro", "ipi", "ase", "vesin", "numba", "numpy")
 
 
@@ -85,17 +87,9 @@ def machine(threads: int) -> dict[str, str]:
     """Where, with what, and with how many threads."""
     import torch
 
-    cpu = next(
-        (
-            line.split(":")[1].strip()
-            for line in (Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else [])
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: nothing here was measured on a GPU"
     return {
-        "processor": f"{cpu}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
+        "processor": f"{processor()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
         "GPU": gpu,
         "threads": str(threads),
         "Python": platform.python_version(),

@@ -43,10 +43,19 @@ def completed_cell(cell: FloatArray, pbc: Periodicity) -> FloatArray:
     return complete
 
 
+def fractional(positions: FloatArray, cell: FloatArray) -> FloatArray:
+    """(N, 3): positions (A) in fractions of the rows of a cell (3, 3)."""
+    return np.asarray(np.linalg.solve(cell.T, positions.T).T, np.float64)
+
+
+def heights(cell: FloatArray) -> FloatArray:
+    """(3,) A: the distances between opposite faces of a cell (3, 3)."""
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0), np.float64)
+
+
 def wrapped(positions: FloatArray, box: FloatArray, pbc: Periodicity) -> tuple[FloatArray, FloatArray]:
     """Positions (N, 3) moved into a completed cell (A), and in which cell (N, 3) each was: whole numbers."""
-    fractional = np.linalg.solve(box.T, positions.T).T
-    cells = np.where(np.array(pbc), np.floor(fractional), 0.0)
+    cells = np.where(np.array(pbc), np.floor(fractional(positions, box)), 0.0)
     return positions - cells @ box, cells
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from moe_ipi.cell import fractional, heights
+
 #: Atoms are bonded up to so many times the sum of their covalent radii.
 _BOND = 1.25
 #: A; along a cell vector, so much empty space means that a slab or molecule ends there.
@@ -86,15 +88,14 @@ def whole(atoms: Atoms) -> Atoms:
 
 def _one_cell(atoms: Atoms, cell: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(3,) where the cell begins, and (N, 3) all atoms in it, in fractions of the cell vectors."""
-    fractions = np.linalg.solve(cell.T, atoms.positions.T).T
+    fractions = fractional(atoms.positions, cell)
     begins = np.zeros(3)
-    # Distances between opposite faces.
-    heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    lengths = heights(cell)
     for axis in np.flatnonzero(atoms.pbc):
         values = np.sort(fractions[:, axis] % 1.0)
         gaps = np.diff(values, append=values[:1] + 1.0)
         widest = int(gaps.argmax())
-        if gaps[widest] * heights[axis] > _GAP:
+        if gaps[widest] * lengths[axis] > _GAP:
             begins[axis] = values[widest] + gaps[widest] / 2 - 1.0
         else:
             begins[axis] = -1e-3  # atoms on a face stay together

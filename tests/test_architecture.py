@@ -30,7 +30,7 @@ FLOORS = (
     ("neighbors", "edges", "structure"),
     ("config", "models", "examples"),
     ("frames", "cell", "nearest", "picture", "view", "whole", "elements", "ledger", "record"),
-    ("typing", "units", "errors", "jit", "threads", "caches", "options", "signals"),
+    ("typing", "units", "errors", "jit", "threads", "caches", "options", "signals", "files"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

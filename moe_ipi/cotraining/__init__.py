@@ -7,6 +7,7 @@ A training config names what stands here by its path, for instance ``moe_ipi.cot
 from moe_ipi.cotraining.assignment import AssignmentTransform
 from moe_ipi.cotraining.crystals import UnlabelledCells
 from moe_ipi.cotraining.experts import two_experts
+from moe_ipi.cotraining.frame_order import FrameOrder
 from moe_ipi.cotraining.loss import CoTrainingLoss, CoTrainingMetrics
 from moe_ipi.cotraining.module import CoTrainingModule
 
@@ -15,6 +16,7 @@ __all__ = [
     "CoTrainingLoss",
     "CoTrainingMetrics",
     "CoTrainingModule",
+    "FrameOrder",
     "UnlabelledCells",
     "two_experts",
 ]

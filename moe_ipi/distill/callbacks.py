@@ -1,4 +1,4 @@
-"""What ``nequip-train`` does besides training: going on exactly, and saying how far it is."""
+"""What ``nequip-train`` does besides training: saying how far it is."""
 
 from __future__ import annotations
 
@@ -16,18 +16,6 @@ _SHOWN = (
     ("agreement_seam", "seam", "meV/A"),
     ("crystal_seam", "seam in crystals", "meV/A"),
 )
-
-
-class FrameOrder(Callback):
-    """Hands the state of the frames' random generator, which a checkpoint holds, to the generator in use.
-
-    Lightning restores a data module after it was set up, when NequIP's has made its generator already.
-    """
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Called by Lightning after a checkpoint's data module was restored; without one nothing changes."""
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        data.train_generator.set_state(data.train_generator_state)
 
 
 class Report(Callback):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ase.io
 import numpy as np
@@ -26,9 +26,9 @@ from moe_ipi.experts.nequip.archive import digest
 from moe_ipi.experts.nequip.download import local_file
 from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.experts.nequip.saved import saved_module
-from moe_ipi.frames import frames_of
-from moe_ipi.regions.partitioner import Partitioner
+from moe_ipi.files import write_whole
 from moe_ipi.validation.command import Options, run_validate
+from moe_ipi.validation.inputs import first_with_region
 from moe_ipi.validation.report import require_jinja
 
 Log = Callable[[str], None]
@@ -56,6 +56,12 @@ class Wishes:
     strain: float = 0.03
     rattle: float = 0.12
     report: Literal["full", "quick", "none"] = "quick"
+
+    @property
+    def regions(self) -> dict[str, Any]:
+        """The ``[regions]`` of the training, as a config has them."""
+        rules = [{"type": "species", "species": list(self.species)}] if self.species else []
+        return {"radius": self.radius, "rules": rules}
 
 
 def distill(
@@ -107,7 +113,9 @@ def distill(
         config.write_text(text, encoding="utf-8")
         log(f"{config}: the pair and its regions")
     structure = output / "structure.xyz"
-    ase.io.write(structure, _to_simulate(frames, wishes), format="extxyz")
+    number = first_with_region(RegionsConfig.model_validate(wishes.regions), frames) or 0
+    # Without a region the first one.
+    ase.io.write(structure, frames[number], format="extxyz")
     if wishes.report != "none":
         passed = run_validate(
             config, Options(structure=structure, output=output / "validation", quick=wishes.report == "quick")
@@ -165,8 +173,7 @@ def _prepare(
         source,
         wishes.size,
         frames[0],
-        species=list(wishes.species),
-        radius=wishes.radius,
+        regions=wishes.regions,
         crystal=crystal,
     )
     try:
@@ -196,9 +203,7 @@ def _keep(path: Path, text: str) -> None:
                 "was begun with, or choose another -o"
             )
         return
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, text)
 
 
 def _compare(source: Source, built: Path, atoms: Atoms) -> None:
@@ -211,13 +216,3 @@ def _compare(source: Source, built: Path, atoms: Atoms) -> None:
             f"the complex expert in '{built}' differs from the model by {largest:.2g} eV an atom: the installed NequIP "
             "or Allegro computes other energies with it; install the versions that it was made with"
         )
-
-
-def _to_simulate(frames: list[Atoms], wishes: Wishes) -> Atoms:
-    """The first structure with a region, else the first."""
-    seeds = {"rules": [{"type": "species", "species": list(wishes.species)}]} if wishes.species else {}
-    regions = RegionsConfig.model_validate({"radius": wishes.radius, **seeds})
-    for atoms in frames:
-        if Partitioner(regions, atoms.get_chemical_symbols()).assign_frames(frames_of(atoms)).any():
-            return atoms
-    return frames[0]

@@ -70,8 +70,7 @@ def recipe_text(
     size: Size,
     training: list[Atoms],
     *,
-    species: list[str],
-    radius: float,
+    regions: dict[str, Any],
     crystal: ValidationConfig | None,
 ) -> str:
     """The config.
@@ -81,7 +80,7 @@ def recipe_text(
         source: the complex expert.
         size: of the bulk expert.
         training: the frames.
-        species, radius: atoms within ``radius`` (A) of one of these elements are complex.
+        regions: which atoms are complex, as in a config.
         crystal: on which the experts must agree, if any.
     """
     cutoff = size.cutoff or source.expert.cutoff
@@ -95,7 +94,7 @@ def recipe_text(
         "energy_shifts": source.shifts,
         "model_dtype": source.dtype,
         "complex": source.recipe,
-        "regions": {"radius": radius, "rules": [{"type": "species", "species": species}] if species else []},
+        "regions": regions,
         "cutoff": cutoff,
         "reach": max(cutoff, source.expert.cutoff),
         "neighbors": round(_neighbors(training, cutoff), 1),

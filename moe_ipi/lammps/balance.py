@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from moe_ipi.cell import heights
 from moe_ipi.errors import ConfigError
 from moe_ipi.lammps.engine import Engine
 from moe_ipi.lammps.ranks import Ranks
@@ -110,5 +111,4 @@ class ScriptBalance:
 def _thick(engine: Engine) -> bool:
     """Whether all that a rank sees is nearer than the next image of the cell."""
     cell, pbc = engine.cell
-    distances = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    return bool((distances[np.array(pbc)] > engine.ghost_range).all())
+    return bool((heights(cell)[np.array(pbc)] > engine.ghost_range).all())

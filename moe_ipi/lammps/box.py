@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moe_ipi.cell import completed_cell
+from moe_ipi.cell import completed_cell, heights
 from moe_ipi.typing import FloatArray, Periodicity
 
 
@@ -39,7 +39,7 @@ class Box:
     @property
     def thinnest(self) -> float:
         """Smallest distance (A) between opposite faces."""
-        return float((1.0 / np.linalg.norm(np.linalg.inv(self.cell), axis=0)).min())
+        return float(heights(self.cell).min())
 
 
 def boxed(positions: FloatArray, cell: FloatArray, pbc: Periodicity) -> Box:

@@ -18,6 +18,7 @@ from ase.io.extxyz import write_extxyz
 from ipi.engine.simulation import Simulation
 from ipi.utils.io import open_backup
 
+from moe_ipi.cell import fractional
 from moe_ipi.config import Config, HarvestConfig
 from moe_ipi.elements import element_symbols
 from moe_ipi.errors import ConfigError, MoEError
@@ -145,14 +146,14 @@ class Harvest:
         # A comparison with NaN is false.
         doubtful = asked.disagreement > self._threshold(asked)
         near = nearest_distances(asked.positions, asked.cell, PERIODIC, doubtful, _NEIGHBORS) <= _NEIGHBORS
-        here = _fractional(asked.positions, asked.cell)[near]
+        here = fractional(asked.positions, asked.cell)[near]
         moved = np.stack([here - kept[near] for kept in self._kept])
         # The nearest image, if it is near; and if it is not, the atom has moved far.
         moved = (moved - np.round(moved)) @ asked.cell
         return bool(np.linalg.norm(moved, axis=2).max(axis=1).min() > self._config.min_distance)
 
     def _remember(self, positions: FloatArray, cell: FloatArray, system: int, step: int) -> None:
-        self._kept.append(_fractional(positions, cell))
+        self._kept.append(fractional(positions, cell))
         self._last[system] = step
 
     def _resume(self) -> None:
@@ -189,10 +190,6 @@ class Harvest:
         return HarvestError(
             f"cannot {what} '{self._path}': {reason}; move it away, or remove [harvest] from the config"
         )
-
-
-def _fractional(positions: FloatArray, cell: FloatArray) -> FloatArray:
-    return np.asarray(np.linalg.solve(cell.T, positions.T).T, np.float64)
 
 
 def _atoms(asked: Asked, species: Sequence[str], step: int, segment: int, assignment: BoolArray) -> Atoms:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from moe_ipi.config import Config, ModelExpert, load_config
 from moe_ipi.errors import ConfigError
+from moe_ipi.files import write_whole
 from moe_ipi.models import find_config
 from moe_ipi.plugin.compatibility import check_compatible
 from moe_ipi.plugin.ipi_input import InputError, IPIInput, read_input
@@ -130,10 +131,8 @@ def _say(console: Console, lines: Iterable[str]) -> None:
 
 def _write_commands(path: Path, commands: list[str], held: ExitStack) -> None:
     """For scripts that start the drivers; all at once, and only as long as there is somebody to connect to."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text("".join(f"{command}\n" for command in commands), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, "".join(f"{command}\n" for command in commands))
     except OSError as error:
         raise InputError(f"cannot write '{path}': {error.strerror or error}") from error
     held.callback(path.unlink, missing_ok=True)

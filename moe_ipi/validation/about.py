@@ -91,7 +91,7 @@ def versions() -> list[str]:
 
 def machine(device: str) -> str:
     """Processor and its cores, the GPU if it computes, and the system."""
-    parts = [f"{_processor()}, {os.cpu_count()} cores"]
+    parts = [f"{processor()}, {os.cpu_count()} cores"]
     if device.startswith("cuda"):
         import torch
 
@@ -99,7 +99,8 @@ def machine(device: str) -> str:
     return "; ".join([*parts, f"{platform.system()} {platform.machine()}"])
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

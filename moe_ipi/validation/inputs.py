@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from moe_ipi.config import Config, load_config
+from moe_ipi.config import Config, RegionsConfig, load_config
 from moe_ipi.errors import ConfigError, MoEError
 from moe_ipi.frames import frames_of
 from moe_ipi.models import find_config
@@ -42,14 +43,20 @@ def structure_to_simulate(config: Config, path: Path | None, frames: list[Atoms]
     path = path or config.template
     if path is not None:
         return read_template(path), str(path)
-    for number, frame in enumerate(frames):
-        origin = f"frame {number} (counted from 0) of the labels"
-        if config.regions.needs_disagreement:
-            return Atoms(frame), origin
-        partitioner = Partitioner(config.regions, frame.get_chemical_symbols())
-        if partitioner.assign_frames(frames_of(frame)).any():
-            return Atoms(frame), f"{origin}, the first with a complex region"
+    if frames and config.regions.needs_disagreement:
+        return Atoms(frames[0]), "frame 0 (counted from 0) of the labels"
+    number = first_with_region(config.regions, frames)
+    if number is not None:
+        return Atoms(frames[number]), f"frame {number} (counted from 0) of the labels, the first with a complex region"
     raise ConfigError("no structure is known to be simulated; give --structure FILE, or 'template' in the config")
+
+
+def first_with_region(regions: RegionsConfig, frames: Sequence[Atoms]) -> int | None:
+    """Number of the first of some frames in which rules that need no experts make an atom complex."""
+    for number, frame in enumerate(frames):
+        if Partitioner(regions, frame.get_chemical_symbols()).assign_frames(frames_of(frame)).any():
+            return number
+    return None
 
 
 def reference_calculator(text: str) -> Calculator:

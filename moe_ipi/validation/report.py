@@ -18,6 +18,7 @@ from moe_ipi.config import ModelExpert
 from moe_ipi.errors import MoEError
 from moe_ipi.experts.nequip.archive import digest
 from moe_ipi.experts.nequip.download import local_file
+from moe_ipi.files import write_whole
 from moe_ipi.picture import BULK_COLOR, COMPLEX_COLOR, draw_assignment
 from moe_ipi.typing import BoolArray
 from moe_ipi.validation.about import Origins, about
@@ -129,9 +130,7 @@ def write_report(directory: Path, data: dict[str, Any], checks: list[Check], sub
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for path, content in zip(paths, (html, text), strict=True):
-            partial = path.with_name(path.name + ".partial")
-            partial.write_text(content, encoding="utf-8")
-            partial.replace(path)
+            write_whole(path, content)
     except OSError as error:
         raise MoEError(f"cannot write the report into '{directory}': {error.strerror}; choose another -o") from error
     return paths

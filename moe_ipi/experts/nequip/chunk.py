@@ -20,6 +20,7 @@ from moe_ipi.experts.environments import SMALLEST_CHUNK
 from moe_ipi.experts.expert import Environments, Expert
 from moe_ipi.experts.nequip.cache import PLAIN, CompileOptions, identity
 from moe_ipi.experts.nequip.expert import NequipExpert
+from moe_ipi.files import write_whole
 
 _LARGEST = {"cpu": 128 * SMALLEST_CHUNK, "cuda": 1024 * SMALLEST_CHUNK}
 #: A smaller number is as good if it is slower by no more than this: it takes less memory.
@@ -53,10 +54,7 @@ def remembered_chunk(expert: NequipExpert, path: Path, key: str | None, options:
             known = _read(record)
             if known is None:
                 known = best_chunk(lambda edges: _seconds(expert, edges), _LARGEST.get(expert.device.type, 0))
-                # Never half a number: a killed process leaves the other file.
-                whole = record.with_suffix(".new")
-                whole.write_text(f"{known}\n")
-                whole.replace(record)
+                write_whole(record, f"{known}\n")
             return known
     except OSError:
         return expert.default_chunk

@@ -14,5 +14,5 @@ class FrameOrder(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Called by Lightning after a checkpoint's data module was restored; without one nothing changes."""
-        data = trainer.datamodule
+        data = trainer.datamodule  # type: ignore[attr-defined]
         data.train_generator.set_state(data.train_generator_state)
