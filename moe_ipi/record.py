@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ipi.utils.io import open_backup
 
+from moe_ipi.files import write_whole
 from moe_ipi.ledger import LedgerError, Line, read_ledger
 
 _HEADER = """\
@@ -51,7 +52,7 @@ class Record:
                 lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
                 kept = [line for line in lines if line.startswith("#") or _step(line, path) <= step]
                 if kept != lines:
-                    path.write_text("".join(kept), encoding="utf-8")
+                    write_whole(path, "".join(kept))
             else:
                 with open_backup(str(path), "w") as file:
                     file.write(header)
