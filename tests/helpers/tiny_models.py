@@ -17,10 +17,21 @@ from nequip.utils.global_state import set_global_state
 from tests.helpers.structures import co_on_pt
 
 TYPE_NAMES = ("Pt", "C", "O")
+BESSEL = {"_target_": "allegro.nn.TwoBodyBesselScalarEmbed", "num_bessels": 4}
+SPLINES = {"_target_": "allegro.nn.TwoBodySplineScalarEmbed", "num_splines": 5, "spline_span": 3}
 SHIFTS = {"Pt": -1.0, "C": -2.0, "O": -3.0}
 
 
-def allegro(seed: int, *, cutoff: float = 4.0, dtype: str = "float64", type_names=TYPE_NAMES, l_max: int = 1, **extra):
+def allegro(
+    seed: int,
+    *,
+    cutoff: float = 4.0,
+    dtype: str = "float64",
+    type_names=TYPE_NAMES,
+    l_max: int = 1,
+    radial=None,
+    **extra,
+):
     """An Allegro GraphModel with random weights (two layers: deep enough to have an interior)."""
     set_global_state()
     return AllegroModel(
@@ -30,7 +41,7 @@ def allegro(seed: int, *, cutoff: float = 4.0, dtype: str = "float64", type_name
         type_names=list(type_names),
         l_max=l_max,
         parity=True,
-        radial_chemical_embed={"_target_": "allegro.nn.TwoBodyBesselScalarEmbed", "num_bessels": 4},
+        radial_chemical_embed=BESSEL if radial is None else radial,
         radial_chemical_embed_dim=8,
         scalar_embed_mlp_hidden_layers_width=8,
         num_layers=2,
@@ -67,7 +78,7 @@ def message_passing(cutoff: float = 4.0):
 
 def two_models(seed: int):
     """A ModuleDict, as a training of several models leaves it in its checkpoint."""
-    return torch.nn.ModuleDict({"sole_model": allegro(seed), "bulk": allegro(seed + 1, cutoff=3.5)})
+    return torch.nn.ModuleDict({"sole_model": allegro(seed), "bulk": allegro(seed + 1, cutoff=3.5, radial=SPLINES)})
 
 
 _TRAINING = """

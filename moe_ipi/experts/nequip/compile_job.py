@@ -19,9 +19,10 @@ from nequip.scripts import compile as nequip_compile
 from moe_ipi.experts.nequip.artifacts import load_artifact
 from moe_ipi.experts.nequip.cache import CompileOptions
 from moe_ipi.experts.nequip.chunk import crystal_like
-from moe_ipi.experts.nequip.internals import register_target
+from moe_ipi.experts.nequip.internals import before_export, register_target
 from moe_ipi.experts.nequip.load import load_nequip_model
 from moe_ipi.experts.nequip.own_artifacts import EDGE_INPUTS, EDGE_OUTPUTS, EDGE_TARGET
+from moe_ipi.experts.nequip.splines import with_dense_splines
 
 #: Largest error of energies and gradients, relative to the RMS of the model's: of single precision, and of TF32.
 TOLERANCE = {False: 1e-4, True: 1e-2}
@@ -41,7 +42,8 @@ def main() -> None:
     more = CompileOptions(args.tf32, tuple(args.modifiers)).arguments
     files = [str(args.model), str(args.artifact)]
     # The files last but for an option: --modifiers would take them for its own.
-    nequip_compile.main([*more, *itertools.chain(*options.items()), *files])
+    with before_export(with_dense_splines):
+        nequip_compile.main([*more, *itertools.chain(*options.items()), *files])
     error = largest_error(args.model, args.artifact, args.key, args.device)
     if not error <= TOLERANCE[args.tf32]:
         args.artifact.unlink()

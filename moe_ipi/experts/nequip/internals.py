@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from nequip.utils.global_state import TF32_KEY, set_global_state
 __all__ = [
     "SOLE_MODEL_KEY",
     "GraphModuleMixin",
+    "before_export",
     "fetched",
     "load_compiled",
     "load_saved",
@@ -112,6 +113,19 @@ def register_target(name: str, inputs: list[str], outputs: list[str]) -> None:
             }
         }
     )
+
+
+@contextlib.contextmanager
+def before_export(change: Callable[[Any], Any]) -> Iterator[None]:
+    """What ``nequip-compile`` exports is what ``change`` makes of the model."""
+    from nequip.scripts import compile as script
+
+    modify = script.modify
+    script.modify = lambda model, modifiers: change(modify(model, modifiers))
+    try:
+        yield
+    finally:
+        script.modify = modify
 
 
 @contextlib.contextmanager
