@@ -148,6 +148,29 @@ def test_the_learning_curve_of_a_training(recipe):
     assert all(float(row[f"{kind}_force"]) > 0 for row in rows for kind in ("co", "pt", "train"))
 
 
+def test_parts_of_the_frames_and_what_they_reach(recipe):
+    folder, _ = recipe
+    commands = [["part.py", "cut", "--out", "data", "--of", "2"], ["part.py", "cut", "--out", "data", "--of", "4"]]
+    for part in (2, 1):
+        (folder / f"outputs/part-{part}").symlink_to(folder / "outputs/complex")
+    runs = ["outputs/part-2", "outputs/part-1"]
+    commands.append(["part.py", "table", *runs, "--out", "data", "--csv", "frames.csv"])
+    commands.append(["curves.py", "outputs/complex", "complex.csv"])
+    commands.append(["picture.py", "complex.csv", "--frames", "frames.csv", "--out", "learning.png"])
+    for command in commands:
+        subprocess.run([sys.executable, *command], cwd=folder, check=True, timeout=60)
+    kept = [{f.info["trajectory"] for f in read(folder / f"data/{name}.xyz", ":")} for name in ("part-4", "part-2")]
+    everything = read(folder / "data/train-all.xyz", ":")
+    whole = [f for f in everything if f.info["trajectory"] in kept[1]]
+    assert kept[0] < kept[1] < {f.info["trajectory"] for f in everything}
+    assert len(whole) == len(read(folder / "data/part-2.xyz", ":"))
+    with open(folder / "frames.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["frames"]) for row in rows] == [len(whole), len(everything)]
+    assert all(float(row["co_force"]) > 0 for row in rows)
+    assert (folder / "learning.png").stat().st_size > 10_000
+
+
 @pytest.mark.slow
 def test_rounds_of_labels_chosen_by_a_committee(recipe):
     """Some frames evenly, then those on which two experts disagree most; the repository's archive holds all of them."""

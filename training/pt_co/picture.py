@@ -1,6 +1,6 @@
 """Learning curves and the front of bulk experts, as the model card shows them.
 
-python picture.py curves/complex.csv curves/bulk.csv [--front curves/front.csv] --out curves/learning.png
+python picture.py curves/complex.csv curves/bulk.csv [--front curves/front.csv] [--frames curves/frames.csv] --out ...
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("curves", type=Path, nargs="+", help="written by curves.py")
     parser.add_argument("--front", type=Path, help="written by front.py")
+    parser.add_argument("--frames", type=Path, help="written by part.py")
     parser.add_argument("--chosen", default="bulk", help="the training in it that was chosen")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    figure, axes = pyplot.subplots(1, 2 if args.front else 1, figsize=(10 if args.front else 5.5, 3.8), squeeze=False)
+    panels = 1 + bool(args.front) + bool(args.frames)
+    figure, axes = pyplot.subplots(1, panels, figsize=(0.5 + 5 * panels, 3.8), squeeze=False)
     left = axes[0, 0]
     for number, path in enumerate(args.curves):
         rows = read(path)
@@ -65,6 +67,23 @@ def main() -> None:
             xscale="log",
             title="bulk experts: surfaces □, crystals ○\n(cutoff-layers-degree-features)",
         )
+    if args.frames:
+        last = axes[0, -1]
+        rows = read(args.frames)
+        for style, column, what in (("o-", "co_force", "Pt+CO"), ("o--", "pt_force", "Pt")):
+            points = sorted((int(row["frames"]), float(row[column])) for row in rows)
+            last.plot(*zip(*points, strict=True), style, color="C0", label=f"{what}, {rows[0]['steps']} steps")
+        last.set(
+            xlabel="frames",
+            ylabel="RMSE of forces (meV/Å)",
+            xscale="log",
+            yscale="log",
+            title="a smaller complex expert",
+        )
+        last.set_yticks([100, 150, 200, 300], ["100", "150", "200", "300"])
+        last.minorticks_off()
+        last.set_xticks([int(row["frames"]) for row in rows], [row["frames"] for row in rows])
+        last.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(args.out, dpi=130)
 
