@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
-from ase.build import bulk
 
 from moe_ipi.config import Config
 from moe_ipi.edges import full_list
 from moe_ipi.experts.environments import OwnedEdges, packed, select_edges
 from moe_ipi.experts.expert import Environments, Expert
+from moe_ipi.properties.crystal import crystal_of
 
 #: Cells of 4 atoms along each axis, for about 500, 2,000, 8,000 and 32,000 atoms.
 REPEATS = {500: (5, 5, 5), 2_048: (8, 8, 8), 8_192: (16, 16, 8), 32_000: (20, 20, 20)}
@@ -18,8 +18,7 @@ REPEATS = {500: (5, 5, 5), 2_048: (8, 8, 8), 8_192: (16, 16, 8), 32_000: (20, 20
 def crystal(config: Config, repeat: tuple[int, int, int]) -> Atoms:
     """The crystal that the config names, rattled."""
     assert config.validation is not None, "the config needs a [validation] table: the crystal to measure"
-    settings = config.validation
-    atoms = bulk(settings.element, settings.lattice, a=settings.lattice_parameter, cubic=True).repeat(repeat)
+    atoms: Atoms = crystal_of(config.validation).unit.repeat(repeat)
     atoms.rattle(0.05, seed=0)
     return atoms
 

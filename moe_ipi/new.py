@@ -43,7 +43,8 @@ def new_folder(kind: str | None, directory: Path | None) -> list[str]:
 def create(kind: str, directory: Path) -> str:
     """Write the example of a kind into a folder, which is made if need be.
 
-    The ``<address>`` of its i-PI input is one that no other folder has, and its ``moe.toml`` names the shipped pair.
+    The ``<address>`` of its i-PI input is one that no other folder has, and the ``moe.toml`` of a run names the shipped
+    pair.
 
     Args:
         kind: one of :func:`moe_ipi.examples.available`.
@@ -84,6 +85,8 @@ def rendered(kind: str) -> dict[str, str]:
         # As a word: one address may begin as another does.
         texts = {n: re.sub(rf"\b{re.escape(address)}(?![\w-])", f"{address}-{unique}", t) for n, t in texts.items()}
     if "moe.toml" not in texts:
+        if "input.xml" not in texts:
+            return texts  # no run: its moe.toml is what comes out
         texts["moe.toml"] = pair_config(_PAIR)
         texts["README.md"] = texts["README.md"].replace(f"-c {_PAIR}", "-c moe.toml")
     # Editors that know the line complete keys, and mark wrong ones.

@@ -35,7 +35,7 @@ _LAMMPS_UNITS = re.compile(r"\bunits\s*=\s*(\w+)")
 _MASS = 0.1
 
 
-def read_template(path: str | Path) -> Atoms:
+def read_template(path: str | Path, what: str = "template") -> Atoms:
     """Read a structure: any file that ASE reads, or the xyz and PDB that i-PI reads and writes (its first frame).
 
     An xyz file is taken to be i-PI's when its comment line has ``CELL(abcABC):``, ``CELL(H):``, ``CELL(GENH):``
@@ -48,6 +48,7 @@ def read_template(path: str | Path) -> Atoms:
 
     Args:
         path: the file.
+        what: what errors call it.
 
     Returns:
         Positions (N, 3) and cell (3, 3, rows are lattice vectors) in A, chemical symbols, periodicity.
@@ -58,8 +59,8 @@ def read_template(path: str | Path) -> Atoms:
     """
     path = Path(path)
     if not path.is_file():
-        what = "is not a file" if path.exists() else "does not exist"
-        raise StructureError(f"the template '{path}' {what}; give the path of a structure file")
+        why = "is not a file" if path.exists() else "does not exist"
+        raise StructureError(f"the {what} '{path}' {why}; give the path of a structure file")
     try:
         atoms = _read(path)
         if len(atoms) == 0:
@@ -70,7 +71,7 @@ def read_template(path: str | Path) -> Atoms:
         frames = frames_of(atoms)
         completed_cell(frames.cells[0], frames.pbc)
     except StructureError as error:
-        raise StructureError(f"cannot use the template '{path}': {error}") from error
+        raise StructureError(f"cannot use the {what} '{path}': {error}") from error
     return atoms
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ RUNS = sorted(path.parent.name for path in ROOT.glob("ipi_inputs/*/input.xml"))
 
 
 def test_every_input_of_the_repository_is_offered() -> None:
-    assert sorted([*RUNS, "slurm", "train"]) == KINDS
+    assert sorted([*RUNS, "slurm", "train", "distill"]) == KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,6 +37,9 @@ def test_a_folder_is_whole(command, tmp_path: Path, kind: str) -> None:
     typed = re.search(rf"^next: cd {folder} && (.*)$", out, re.MULTILINE).group(1)
     readme = (folder / "README.md").read_text()
     assert f"    {typed}\n" in readme and "-c pt-co" not in readme
+    if kind == "distill":  # its moe.toml is what comes out
+        assert not (folder / "moe.toml").exists()
+        return
     config = load_config(folder / "moe.toml")
     first = (folder / "moe.toml").read_text().splitlines()[0]
     assert json.loads((folder / first.removeprefix("#:schema ")).read_text()) == json_schema()
@@ -48,6 +52,37 @@ def test_a_folder_is_whole(command, tmp_path: Path, kind: str) -> None:
         assert addresses and set(re.findall(r"-u -a (\S+)", readme)) in (set(addresses), set())
         if kind != "metad":
             assert [server.address for _, server in read_input(folder / "input.xml", folder).servers] == addresses
+
+
+def test_the_script_of_a_distillation(command, tmp_path: Path, monkeypatch) -> None:
+    """Its options are those of the command: nothing but the user's model is missing."""
+    folder = tmp_path / "new"
+    assert command("new", "distill", str(folder))[0] == 0
+    shim = tmp_path / "bin" / "moe-ipi"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}{os.pathsep}{os.environ['PATH']}")
+
+    def typed() -> list[str]:
+        done = subprocess.run(["sh", "distill.sh"], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.splitlines()
+
+    assert "the model 'model.nequip.zip' does not exist" in one_error(command(*typed()))
+    script = folder / "distill.sh"
+    adapted = {
+        "key=": "key='a model'",
+        "crystal=": "crystal=PdH.cif",
+        "structures=structures.xyz": "structures='a.xyz b.xyz'",
+    }
+    text = script.read_text()
+    for line, mine in adapted.items():
+        assert text.count(f"\n{line} ") == 1
+        text = text.replace(f"\n{line} ", f"\n{mine} ")
+    script.write_text(text)
+    words = typed()
+    assert words[:6] == ["distill", "model.nequip.zip", "a.xyz", "b.xyz", "--key", "a model"]
+    assert words[words.index("--crystal") + 1] == "PdH.cif"
 
 
 def test_two_folders_have_two_addresses() -> None:
@@ -64,7 +99,7 @@ def test_without_a_kind_they_are_listed(command) -> None:
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("unknown kind", "there is no example 'fly'; give one of geop, "),
+        ("unknown kind", "there is no example 'fly'; give one of distill, "),
         ("not empty", "is not empty, and nothing is overwritten"),
         ("a file", "exists already, and nothing is overwritten"),
         ("below a file", "give another folder"),
@@ -86,7 +121,7 @@ def test_the_wheel_carries_the_examples(tmp_path: Path) -> None:
     for name in ("moe_ipi", "ipi_inputs", "drivers"):
         shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     (source / "training").mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "training/your_pair.yaml"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "training/your_pair.yaml"):
         shutil.copy(ROOT / name, source / name)
     # A run was made in the folder of an example.
     (source / "ipi_inputs" / "nve" / "RESTART").write_text("mine")

@@ -70,6 +70,8 @@ def _with_absolute_paths(config: Config, base: Path) -> Config:
     )
     template = base / config.template.expanduser() if config.template is not None else None
     validation = config.validation
-    if validation is not None and validation.labels is not None:
-        validation = validation.model_copy(update={"labels": base / validation.labels.expanduser()})
+    if validation is not None:
+        files = {"labels": validation.labels, "crystal": validation.crystal}
+        found = {key: base / path.expanduser() for key, path in files.items() if path is not None}
+        validation = validation.model_copy(update=found)
     return config.model_copy(update={"experts": experts, "template": template, "validation": validation})

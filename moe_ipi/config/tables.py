@@ -129,18 +129,30 @@ class RunConfig(Table):
 
 
 class ValidationConfig(Table):
-    """What ``moe-ipi validate`` measures: the bulk crystal (cubic) on which both experts must agree, and labels."""
+    """What ``moe-ipi validate`` measures: the bulk crystal on which both experts must agree, and labels."""
 
-    element: Element
-    """What the crystal is made of."""
+    element: Element | None = None
+    """What the crystal is made of, if it is one element."""
     lattice: Literal["fcc", "bcc", "diamond"] = "fcc"
-    """Its lattice."""
-    lattice_parameter: Positive
-    """A: its lattice parameter, approximately."""
+    """The lattice of the element."""
+    lattice_parameter: Positive | None = None
+    """A: the lattice parameter of the element, approximately."""
+    crystal: Path | None = None
+    """A structure file with a cell of the crystal, of any elements, instead of the three keys above; relative to the
+    ``moe.toml``."""
     labels: Path | None = None
     """extxyz with energies and forces that training did not see; relative to the ``moe.toml``."""
     key_mapping: dict[str, Literal["energy", "forces"]] = Field(default={})
     """Names in the file of labels to what they are, such as ``REF_energy = "energy"``."""
+
+    @model_validator(mode="after")
+    def _one_crystal(self) -> ValidationConfig:
+        named = self.model_fields_set & {"element", "lattice", "lattice_parameter"}
+        if self.crystal is not None and named:
+            raise ValueError(f"'crystal' is a file, and {sorted(named)[0]} names another crystal; remove one of them")
+        if self.crystal is None and (self.element is None or self.lattice_parameter is None):
+            raise ValueError("which crystal? Give element and lattice_parameter, or crystal, a structure file")
+        return self
 
 
 class Config(Table):

@@ -31,8 +31,8 @@ def distill(
         str | None,
         typer.Option(
             metavar="Pt,fcc,3.977",
-            help="Crystal that both experts must agree on, or none; default: that of the other element, if there is "
-            "one. Without the lattice parameter (A) the model's.",
+            help="Crystal that both experts must agree on: so, a structure file, or none; default: that of the other "
+            "element, if there is one. Without the lattice parameter (A) the model's.",
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Name of the model in a file with several.")] = None,

@@ -16,7 +16,7 @@ from ase import Atoms
 
 from moe_ipi.config import NEQUIP_NET, RegionsConfig, ValidationConfig
 from moe_ipi.distill.pair import moe_toml
-from moe_ipi.distill.recipe import Size, recipe_text
+from moe_ipi.distill.recipe import Size, recipe_text, unlabelled_cells
 from moe_ipi.distill.source import Source, crystal_of, energies_of, read_source
 from moe_ipi.distill.structures import read_structures, with_copies
 from moe_ipi.distill.training import build_package, train
@@ -27,11 +27,15 @@ from moe_ipi.experts.nequip.download import local_file
 from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.experts.nequip.saved import saved_module
 from moe_ipi.files import write_whole
+from moe_ipi.properties.crystal import crystal_of as crystal_named_by
+from moe_ipi.properties.crystal import primitive
 from moe_ipi.validation.command import Options, run_validate
 from moe_ipi.validation.inputs import first_with_region
 from moe_ipi.validation.report import require_jinja
 
 Log = Callable[[str], None]
+#: A crystal that was given as a file: the conventional cell in the folder of the pair, the primitive with the training.
+_CRYSTAL = "crystal.xyz"
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def distill(
     frames = read_structures(structures, source.expert.species, cutoff)
     crystal = crystal_of(source, wishes.crystal, frames, list(wishes.species))
     _tell(source, wishes, crystal, len(frames), log)
-    _prepare(folder, source, wishes, frames, crystal)
+    cell = crystal_named_by(crystal).unit if crystal is not None and crystal.crystal is not None else None
+    _prepare(folder, source, wishes, frames, crystal, cell)
     train(folder, log)
     archive = output / "pair.nequip.zip"
     if not archive.is_file():
@@ -98,6 +103,9 @@ def distill(
         built = build_package(folder)
         _compare(source, built, frames[0])
         built.replace(archive)
+    if cell is not None:
+        ase.io.write(output / _CRYSTAL, cell, format="extxyz")
+        crystal = ValidationConfig(crystal=Path(_CRYSTAL))
     config = output / "moe.toml"
     if config.exists():
         log(f"{config} is there and stays as it is")
@@ -160,13 +168,19 @@ def _tell(source: Source, wishes: Wishes, crystal: ValidationConfig | None, fram
     if crystal is None:
         log("no crystal: elastic constants and spurious forces at 0 K are not trained (--crystal ELEMENT,LATTICE,A)")
     else:
-        log(f"crystal: {crystal.element}, {crystal.lattice}, {crystal.lattice_parameter:g} A")
+        log(f"crystal: {crystal_named_by(crystal).name.replace('Å', 'A')}")
 
 
 def _prepare(
-    folder: Path, source: Source, wishes: Wishes, structures: list[Atoms], crystal: ValidationConfig | None
+    folder: Path,
+    source: Source,
+    wishes: Wishes,
+    structures: list[Atoms],
+    crystal: ValidationConfig | None,
+    cell: Atoms | None,
 ) -> None:
     """Frames and config of the training; a folder with others is refused."""
+    small = None if cell is None else primitive(cell)
     frames = with_copies(structures, wishes.copies, strain=wishes.strain, rattle=wishes.rattle, seed=wishes.size.seed)
     recipe = recipe_text(
         folder,
@@ -174,15 +188,14 @@ def _prepare(
         wishes.size,
         frames[0],
         regions=wishes.regions,
-        crystal=crystal,
+        cells=unlabelled_cells(crystal, folder / _CRYSTAL, small),
     )
+    texts = {"train.xyz": _extxyz(frames[0]), "val.xyz": _extxyz(frames[1]), "distill.yaml": recipe}
+    if small is not None:
+        texts[_CRYSTAL] = _extxyz([small])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in (
-            ("train.xyz", _extxyz(frames[0])),
-            ("val.xyz", _extxyz(frames[1])),
-            ("distill.yaml", recipe),
-        ):
+        for name, text in texts.items():
             _keep(folder / name, text)
     except OSError as error:
         raise MoEError(f"cannot write into '{folder}': {error.strerror or error}; choose another -o") from error

@@ -42,6 +42,11 @@ element = "{element}"
 lattice = "{lattice}"
 lattice_parameter = {lattice_parameter}
 """
+_CRYSTAL = """
+# Only for moe-ipi validate: a cell of the bulk crystal.
+[validation]
+crystal = "{crystal}"
+"""
 
 
 def moe_toml(
@@ -57,7 +62,8 @@ def moe_toml(
     """
     experts = "\n".join(_EXPERT.format(name=name, path=archive, sha256=sha256) for name in ("complex", "bulk"))
     rules = _SPECIES.format(species=", ".join(f'"{s}"' for s in species)) if species else _NO_SPECIES
-    table = _VALIDATION.format(**crystal.model_dump()) if crystal else ""
+    template = _CRYSTAL if crystal and crystal.crystal else _VALIDATION
+    table = template.format(**crystal.model_dump()) if crystal else ""
     return (
         f"# The complex expert is {model}, unchanged; the bulk expert was made by moe-ipi distill to agree with it.\n"
         f"# docs/reference/config.md of moe_ipi explains every key.\n\n{experts}\n"

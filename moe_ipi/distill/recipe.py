@@ -16,6 +16,8 @@ from moe_ipi.edges import full_list
 
 #: Most steps between two validations and checkpoints, atoms in a step.
 _EPOCH, _ATOMS = 500, 50
+#: Atoms in a rattled cell, about.
+_RATTLED = 32
 _LOSS = {
     "bulk_energy": 50.0,
     "bulk_forces": 1.0,
@@ -71,7 +73,7 @@ def recipe_text(
     training: list[Atoms],
     *,
     regions: dict[str, Any],
-    crystal: ValidationConfig | None,
+    cells: dict[str, Any] | None,
 ) -> str:
     """The config.
 
@@ -81,7 +83,7 @@ def recipe_text(
         size: of the bulk expert.
         training: the frames.
         regions: which atoms are complex, as in a config.
-        crystal: on which the experts must agree, if any.
+        cells: see :func:`unlabelled_cells`.
     """
     cutoff = size.cutoff or source.expert.cutoff
     batch = min(size.batch or max(1, round(_ATOMS * len(training) / sum(map(len, training)))), len(training))
@@ -107,17 +109,28 @@ def recipe_text(
         "batch_size": batch,
         "seed": size.seed,
         "compile": size.compile,
-        "unlabelled": _cells(crystal),
-        "loss": _LOSS | (_OF_CRYSTALS if crystal else {}),
-        "metrics": _METRICS | (_CRYSTAL_METRICS if crystal else {}),
+        "unlabelled": cells,
+        "loss": _LOSS | (_OF_CRYSTALS if cells else {}),
+        "metrics": _METRICS | (_CRYSTAL_METRICS if cells else {}),
     }
     recipe = OmegaConf.load(Path(__file__).with_name("recipe.yaml"))
     return OmegaConf.to_yaml(OmegaConf.merge(recipe, filled))
 
 
-def _cells(crystal: ValidationConfig | None) -> dict[str, Any] | None:
+def unlabelled_cells(crystal: ValidationConfig | None, path: Path, cell: Atoms | None) -> dict[str, Any] | None:
+    """What makes the crystals of a training.
+
+    Args:
+        crystal: on which the experts must agree, if any.
+        path: where its primitive cell is, if it is from a file.
+        cell: that cell.
+    """
     if crystal is None:
         return None
+    if cell is not None:
+        # Rattled cells of one element have 8 atoms.
+        repeat = 2 if len(cell) <= _RATTLED // 8 else 1
+        return {"_target_": "moe_ipi.distill.cells.CellsOfFile", "structure": str(path.resolve()), "repeat": repeat}
     return {
         "_target_": "moe_ipi.cotraining.UnlabelledCells",
         **crystal.model_dump(include={"element", "lattice", "lattice_parameter"}),

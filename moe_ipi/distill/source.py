@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ase import Atoms
-from ase.build import bulk
 from ase.data import atomic_numbers, reference_states
 
 from moe_ipi.calculator import MoECalculator
@@ -19,6 +18,7 @@ from moe_ipi.experts.nequip.expert import NequipExpert
 from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.experts.nequip.saved import saved_module
 from moe_ipi.potential import MoEPotential
+from moe_ipi.properties.crystal import crystal_of as crystal_named_by
 from moe_ipi.properties.equation_of_state import equation_of_state
 from moe_ipi.typing import FloatArray
 
@@ -94,8 +94,8 @@ def crystal_of(source: Source, text: str | None, structures: list[Atoms], seeds:
 
     Args:
         source: the model.
-        text: ``ELEMENT,LATTICE[,PARAMETER]``; ``"none"``; by default that of the element of the structures, if all but
-            the seeds are of one.  A parameter (A) that is not given is that of the model.
+        text: ``ELEMENT,LATTICE[,PARAMETER]``; a structure file; ``"none"``; by default that of the element of the
+            structures, if all but the seeds are of one.  A parameter (A) that is not given is that of the model.
         structures: those of the user.
         seeds: elements around which atoms are complex.
 
@@ -104,6 +104,8 @@ def crystal_of(source: Source, text: str | None, structures: list[Atoms], seeds:
     """
     if text == "none":
         return None
+    if text is not None and ("," not in text or Path(text).is_file()):
+        return _of_file(source, Path(text))
     if text is None:
         hosts = {symbol for atoms in structures for symbol in atoms.get_chemical_symbols()} - set(seeds)
         state = reference_states[atomic_numbers[next(iter(hosts))]] if len(hosts) == 1 else None
@@ -119,10 +121,9 @@ def crystal_of(source: Source, text: str | None, structures: list[Atoms], seeds:
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"the crystal '{text}' cannot be understood; write ELEMENT,LATTICE,PARAMETER with a lattice of "
-            f"{', '.join(_LATTICES)} and the parameter in A, such as Pt,fcc,3.977, or none"
+            f"{', '.join(_LATTICES)} and the parameter in A, such as Pt,fcc,3.977, or give a structure file, or none"
         ) from error
-    if crystal.element not in source.expert.species:
-        raise ConfigError(f"the model does not know the crystal's element {crystal.element}; correct --crystal")
+    _check_elements(source, [element])
     if len(words) > 2:
         return crystal
     try:
@@ -134,6 +135,23 @@ def crystal_of(source: Source, text: str | None, structures: list[Atoms], seeds:
     return crystal.model_copy(update={"lattice_parameter": found})
 
 
+def _of_file(source: Source, path: Path) -> ValidationConfig:
+    if not path.is_file():
+        raise ConfigError(
+            f"--crystal: there is no file '{path}'; write ELEMENT,LATTICE,PARAMETER, such as Pt,fcc,3.977, or give a "
+            "structure file, or none"
+        )
+    wanted = ValidationConfig(crystal=path)
+    _check_elements(source, crystal_named_by(wanted).elements)
+    return wanted
+
+
+def _check_elements(source: Source, elements: list[str]) -> None:
+    unknown = [element for element in elements if element not in source.expert.species]
+    if unknown:
+        raise ConfigError(f"the model does not know the crystal's element {unknown[0]}; correct --crystal")
+
+
 def _first_guess(element: str) -> float:
     """A: ASE's lattice parameter."""
     state: Any = reference_states[atomic_numbers[element]]
@@ -142,7 +160,7 @@ def _first_guess(element: str) -> float:
 
 def _lattice_parameter(source: Source, crystal: ValidationConfig) -> float:
     """A: of the model's own crystal."""
-    atoms = bulk(crystal.element, crystal.lattice, a=crystal.lattice_parameter, cubic=True)
+    atoms = crystal_named_by(crystal).unit
     potential = MoEPotential(source.expert, source.expert, atoms.get_chemical_symbols())
     fit = equation_of_state(atoms, MoECalculator(potential, hamiltonian="complex"))
     return round(fit.lattice_parameter, 4)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 #: What belongs to an example; in a checkout a run may have left more.
-_FILES = ("README.md", "input.xml", "init.xyz", "plumed.dat", "job.sh", "your_pair.yaml", "moe.toml")
+_FILES = ("README.md", "input.xml", "init.xyz", "plumed.dat", "job.sh", "your_pair.yaml", "moe.toml", "distill.sh")
 
 
 def available() -> dict[str, str]:

@@ -12,20 +12,22 @@ from ase.optimize import BFGS
 JOULE = units.m**2 / units.J
 
 
-def vacancy_energy(perfect: Atoms, whole: Calculator, rest: Calculator) -> float:
-    """eV: E(N-1, relaxed) - (N-1)/N E(N), the cell fixed.
+def removal_energy(perfect: Atoms, site: int, whole: Calculator, rest: Calculator) -> tuple[float, float]:
+    """eV: E(N-1, relaxed, the cell fixed) - E(N), and E(N).
 
     Args:
-        perfect: N atoms; the first is taken away.
+        perfect: N atoms.
+        site: the atom that is taken away.
         whole, rest: calculators of the perfect crystal and of the one with the vacancy.
     """
     atoms = perfect.copy()
     atoms.calc = whole
-    energy = atoms.get_potential_energy()
-    vacant = perfect[1:]
+    energy = float(atoms.get_potential_energy())
+    vacant = perfect.copy()
+    del vacant[site]
     vacant.calc = rest
     BFGS(vacant, logfile=None).run(fmax=0.01, steps=60)
-    return float(vacant.get_potential_energy() - energy * len(vacant) / len(perfect))
+    return float(vacant.get_potential_energy()) - energy, energy
 
 
 def surface_energy(crystal: Atoms, face: tuple[int, int, int], calculator: Calculator, layers: int = 7) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
-from ase.optimize import BFGS
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from moe_ipi.properties.relaxed import relax_positions
 from moe_ipi.properties.strains import strained
 from moe_ipi.typing import FloatArray
 
@@ -23,8 +23,7 @@ def elastic_constants(crystal: Atoms, calculator: Calculator, *, strain: float =
     def stress(e: FloatArray) -> FloatArray:
         atoms = strained(crystal, e)
         atoms.calc = calculator
-        if np.abs(atoms.get_forces()).max() > 1e-3:
-            BFGS(atoms, logfile=None).run(fmax=1e-4, steps=200)
+        relax_positions(atoms)
         full: FloatArray = voigt_6_to_full_3x3_stress(atoms.get_stress())
         return full
 

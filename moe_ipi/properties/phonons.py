@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from ase import Atoms
@@ -12,27 +12,42 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from numpy.typing import ArrayLike
 
+from moe_ipi.cell import heights
 from moe_ipi.typing import FloatArray
 
-#: Points of the primitive reciprocal cell (fractions of its vectors), for fcc and diamond, and for bcc.
-_FCC = {"Γ": (0, 0, 0), "X": (0.5, 0, 0.5), "W": (0.5, 0.25, 0.75), "K": (0.375, 0.375, 0.75), "L": (0.5, 0.5, 0.5)}
-_BCC = {"Γ": (0, 0, 0), "H": (0.5, -0.5, 0.5), "N": (0, 0, 0.5), "P": (0.25, 0.25, 0.25)}
-POINTS = {"fcc": _FCC, "diamond": _FCC, "bcc": _BCC}
+#: Points of the primitive reciprocal cell (fractions of its vectors) of cubic crystals, by the centring of the cell.
+POINTS = {
+    "F": {"Γ": (0, 0, 0), "X": (0.5, 0, 0.5), "W": (0.5, 0.25, 0.75), "K": (0.375, 0.375, 0.75), "L": (0.5, 0.5, 0.5)},
+    "I": {"Γ": (0, 0, 0), "H": (0.5, -0.5, 0.5), "N": (0, 0, 0.5), "P": (0.25, 0.25, 0.25)},
+    "P": {"Γ": (0, 0, 0), "X": (0, 0.5, 0), "M": (0.5, 0.5, 0), "R": (0.5, 0.5, 0.5)},
+}
 #: Ways through these points, without a break within each: along the cubic axes, and the diagonals of faces and cube.
-PATHS = {"fcc": ("ΓX", "KΓL"), "diamond": ("ΓX", "KΓL"), "bcc": ("ΓHN", "ΓP")}
+PATHS = {"F": ("ΓX", "KΓL"), "I": ("ΓHN", "ΓP"), "P": ("ΓXMΓR",)}
+#: A lattice of one atom with this centring.
+_LATTICES = {"F": "fcc", "I": "bcc", "P": "sc"}
 
 
-def phonon_model(primitive: Atoms, calculator: Calculator, repeat: int) -> Any:
-    """Force constants of a supercell of ``repeat`` primitive cells along each axis, as a ``phonopy.Phonopy``."""
+def phonon_model(unit: Atoms, centring: str, calculator: Calculator, length: float) -> Any:
+    """Force constants of a supercell, as a ``phonopy.Phonopy``.
+
+    Args:
+        unit: the conventional cell of a cubic crystal, its atoms at rest.
+        centring: of :data:`POINTS`.
+        calculator: of the forces.
+        length: A; faces of the supercell, an even number of primitive cells, are at least so far apart.
+    """
     from phonopy import Phonopy
     from phonopy.structure.atoms import PhonopyAtoms
+    from phonopy.structure.cells import get_primitive
 
-    unit = PhonopyAtoms(
-        symbols=primitive.get_chemical_symbols(),
-        cell=primitive.cell.array,
-        scaled_positions=primitive.get_scaled_positions(),
+    conventional = PhonopyAtoms(
+        symbols=unit.get_chemical_symbols(), cell=unit.cell.array, scaled_positions=unit.get_scaled_positions()
     )
-    model = Phonopy(unit, supercell_matrix=repeat * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
+    kind = cast(Literal["F", "I", "P"], centring)
+    primitive = get_primitive(conventional, kind, symprec=1e-3)  # as near to rest as a model in float32 finds it
+    # At the middles of faces and edges of the zone an even number of cells makes frequencies exact.
+    repeat = 2 * np.ceil(length / heights(primitive.cell) / 2).astype(int)
+    model = Phonopy(primitive, supercell_matrix=np.diag(repeat), primitive_matrix=np.eye(3))
     model.generate_displacements(distance=0.01)
     forces = []
     for cell in model.supercells_with_displacements or ():
@@ -66,13 +81,13 @@ class Leg:
     waves: FloatArray
 
 
-def path(lattice: str, points: int = 21) -> list[Leg]:
+def path(centring: str, points: int = 21) -> list[Leg]:
     """The legs of :data:`PATHS`, one after the other; where the path breaks, one begins where the last has ended."""
-    reciprocal = bulk("X", lattice, a=1.0).cell.reciprocal().array
+    reciprocal = bulk("X", _LATTICES[centring], a=1.0).cell.reciprocal().array
     legs: list[Leg] = []
-    for way in PATHS[lattice]:
+    for way in PATHS[centring]:
         for ends in pairwise(way):
-            begin, end = (np.array(POINTS[lattice][name], float) for name in ends)
+            begin, end = (np.array(POINTS[centring][name], float) for name in ends)
             length = float(np.linalg.norm((end - begin) @ reciprocal))
             start = legs[-1].x[-1] if legs else 0.0
             part = np.linspace(0, 1, points)

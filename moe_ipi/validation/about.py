@@ -128,10 +128,9 @@ def _labels(subject: Subject, file: str | None) -> str:
 
 
 def _crystal(subject: Subject) -> str:
-    wanted = subject.config.validation
-    if wanted is None:
+    if subject.config.validation is None:
         return "none: the config has no [validation] table"
-    return f"{wanted.lattice} {wanted.element}, lattice parameter near {wanted.lattice_parameter:g} Å"
+    return subject.crystal.name
 
 
 def _value(value: object) -> str:

@@ -94,7 +94,8 @@ def run_validate(config: str | Path, options: Options | None = None, console: Co
     atoms, origin = structure_to_simulate(chosen, options.structure, frames)
     reference = reference_calculator(options.reference) if options.reference else None
     subject = Subject(chosen, atoms, frames, reference=reference, quick=options.quick)
-    subject.potential.with_species(atoms.get_chemical_symbols())  # whatever is wrong with the models is said now
+    for species in (atoms.get_chemical_symbols(), subject.crystal.elements if chosen.validation else []):
+        subject.potential.with_species(species)  # whatever is wrong with the models is said now
     checks: list[Check] = []
     compared: list[OtherPair] = []
     interrupted = False

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ase import Atoms
-from ase.build import bulk
 from ase.calculators.calculator import Calculator
 
 from moe_ipi.assignment import assignment_by_rules
@@ -14,7 +13,9 @@ from moe_ipi.calculator import MoECalculator
 from moe_ipi.config import Config
 from moe_ipi.frames import frames_of
 from moe_ipi.potential import MoEPotential
+from moe_ipi.properties.crystal import Crystal, crystal_of
 from moe_ipi.properties.equation_of_state import EquationOfStateFit, equation_of_state
+from moe_ipi.properties.relaxed import relaxed_cell
 from moe_ipi.regions.partitioner import Partitioner
 from moe_ipi.typing import BoolArray
 
@@ -45,17 +46,29 @@ class Subject:
         """The pair for ``structure``; ``with_species`` gives it for other atoms (experts are loaded once)."""
         return MoEPotential.from_config(self.config, self.structure.get_chemical_symbols())
 
-    def crystal(self, a: float | None = None, *, cubic: bool = True) -> Atoms:
-        """The reference crystal: ``config.validation``'s element and lattice with lattice parameter ``a`` (A)."""
+    @cached_property
+    def crystal(self) -> Crystal:
+        """The crystal that ``config.validation`` names."""
         wanted = self.config.validation
         assert wanted is not None, "checks of the crystal are skipped without [validation]"
-        return bulk(wanted.element, wanted.lattice, a=a or wanted.lattice_parameter, cubic=cubic)
+        return crystal_of(wanted)
 
     def fit(self, name: str) -> EquationOfStateFit:
-        """The equation of state of the crystal for one of :attr:`models`; fitted once, several checks need it."""
+        """The equation of state of the crystal for one of :attr:`models`; fitted once, several checks need it.
+
+        A crystal that is not cubic has the shape that the model gives it.
+        """
         if name not in self._fits:
-            self._fits[name] = equation_of_state(self.crystal(), self.calculator(name))
+            calculator, unit = self.calculator(name), self.crystal.unit
+            if self.crystal.centring is None:
+                unit = relaxed_cell(unit, calculator)
+            self._fits[name] = equation_of_state(unit, calculator)
         return self._fits[name]
+
+    def perfect(self, name: str) -> Atoms:
+        """The conventional cell of the crystal at its minimum for one of :attr:`models`."""
+        atoms: Atoms = self.fit(name).crystal.copy()
+        return atoms
 
     def assignment(self, atoms: Atoms) -> BoolArray:
         """(N,) bool: the assignment of the config's rules, True for atoms of the complex expert."""

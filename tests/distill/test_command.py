@@ -2,19 +2,22 @@
 
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from ase.build import bulk
+from ase.build import bulk, make_supercell
 from ase.io import read, write
 
 from moe_ipi import MoEPotential, load_config
+from moe_ipi.distill.cells import CellsOfFile
 from moe_ipi.distill.command import Wishes, distill
 from moe_ipi.distill.recipe import Size
 from moe_ipi.errors import ConfigError, MoEError
 from moe_ipi.experts.nequip.load import load_nequip_model
+from moe_ipi.properties.crystal import crystal_of
 from tests.helpers.structures import co_on_pt
 
 pytestmark = pytest.mark.timeout(900)
@@ -79,9 +82,30 @@ def test_what_was_done_is_not_done_again(pair, package, structures):
         distill(package, [structures], folder, Wishes(**{**vars(WISHES), "copies": 3}), lines.append)
 
 
+def test_a_crystal_of_two_elements(package, structures, tmp_path):
+    """It is trained on, and the validation of the pair has it."""
+    write(tmp_path / "compound.cif", make_supercell(bulk("PtO", "rocksalt", a=4.6), np.diag([1, 1, 2])))
+    lines = []
+    crystal = str(tmp_path / "compound.cif")
+    distill(package, [structures], tmp_path / "pair", replace(WISHES, crystal=crystal, copies=0), lines.append)
+    assert any(line.startswith("crystal: O4Pt4, Fm-3m") for line in lines)
+    assert any(line.startswith("step 4 of 4") and "seam in crystals" in line for line in lines)
+    found = crystal_of(load_config(tmp_path / "pair/moe.toml").validation)
+    assert (found.centring, len(found.unit)) == ("F", 8) and found.unit.cell.lengths() == pytest.approx([4.6] * 3)
+    primitive = read(tmp_path / "pair/training/crystal.xyz")
+    assert len(primitive) == 2 and primitive.cell.volume == pytest.approx(4.6**3 / 4)
+    batch, perfect = CellsOfFile(tmp_path / "pair/training/crystal.xyz", ["Pt", "C", "O"]).draw(0, 4.0)
+    assert perfect == 6 * 2 and sorted(set(batch["atom_types"].flatten().tolist())) == [0, 2]
+
+
 def test_refusals(package, structures, tmp_path, monkeypatch, command):
     with pytest.raises(ConfigError, match="crystal 'Pt,hcp,3' cannot be understood"):
         distill(package, [structures], tmp_path / "a", Wishes(**{**vars(WISHES), "crystal": "Pt,hcp,3"}))
+    with pytest.raises(ConfigError, match=r"there is no file 'PdH\.cif'"):
+        distill(package, [structures], tmp_path / "a", Wishes(**{**vars(WISHES), "crystal": "PdH.cif"}))
+    write(tmp_path / "gold.cif", bulk("CuAu", "cesiumchloride", a=3.0))
+    with pytest.raises(ConfigError, match="does not know the crystal's element"):
+        distill(package, [structures], tmp_path / "a", replace(WISHES, crystal=str(tmp_path / "gold.cif")))
     with pytest.raises(ConfigError, match="'Qq' is not the symbol"):
         distill(package, [structures], tmp_path / "a", Wishes(species=("Qq",), report="none"))
     write(tmp_path / "gold.xyz", bulk("Au"), format="extxyz")

@@ -8,6 +8,7 @@ from html import escape
 from html.parser import HTMLParser
 
 import pytest
+from ase.build import bulk
 from ase.io import write
 
 from moe_ipi.validation import run as runner
@@ -176,11 +177,21 @@ def test_equal_experts_pass(folder):
             "there is no config 'none.toml'",
         ),
         (("-c", "moe.toml", "--structure", "none.xyz"), "none.xyz"),
+        (("-c", "crystal.toml"), "the crystal '"),
+        (("-c", "gold.toml"), "Au"),
+        (("-c", "two.toml"), "validation: 'crystal' is a file, and element names another crystal; remove one of them"),
+        (("-c", "no.toml"), "validation: which crystal? Give element and lattice_parameter, or crystal"),
     ],
 )
 def test_bad_input_is_one_line(folder, command, monkeypatch, options, message):
     monkeypatch.chdir(folder)
     write("bare.xyz", slab(), format="extxyz")
+    write("gold.cif", bulk("CuAu", "cesiumchloride", a=3.0))
+    tables = {"crystal": 'crystal = "none.cif"', "gold": 'crystal = "gold.cif"', "no": 'lattice = "fcc"'}
+    tables["two"] = 'crystal = "gold.cif"\nelement = "Pt"'
+    for name, table in tables.items():
+        labels = '\nlabels = "labels.xyz"\n'
+        (folder / f"{name}.toml").write_text(f"{ANALYTIC}{AROUND_CO}[validation]\n{table}{labels}")
     assert message in one_error(command("validate", "--quick", *options))
     assert not (folder / "validation").exists()
 

@@ -7,6 +7,7 @@ import time
 import numpy as np
 from ase import Atoms
 
+from moe_ipi.properties.crystal import repeated
 from moe_ipi.threads import one_thread
 from moe_ipi.validation.checks.eos import NO_CRYSTAL
 from moe_ipi.validation.result import Check, Quantity, Table
@@ -29,7 +30,7 @@ def check(subject: Subject) -> Check:
     if subject.config.validation is None:
         result.skipped = NO_CRYSTAL
         return result
-    atoms = subject.crystal().repeat(3 if subject.quick else 6)
+    atoms = repeated(subject.crystal.unit, 10.5 if subject.quick else 21.0)
     atoms.positions += np.random.default_rng(subject.seed).normal(0, 0.05, (len(atoms), 3))
     potential = subject.potential.with_species(atoms.get_chemical_symbols())
     masks = {"complex": np.ones(len(atoms), bool), "bulk": np.zeros(len(atoms), bool)}

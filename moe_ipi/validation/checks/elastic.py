@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moe_ipi.properties.elastic import elastic_constants, mechanically_stable
-from moe_ipi.validation.checks.eos import NO_CRYSTAL
+from moe_ipi.validation.checks.eos import NO_CRYSTAL, NOT_CUBIC
 from moe_ipi.validation.result import Check, Quantity, Table
 from moe_ipi.validation.subject import Subject
 
@@ -26,10 +26,12 @@ def check(subject: Subject) -> Check:
     if subject.config.validation is None:
         result.skipped = NO_CRYSTAL
         return result
+    if subject.crystal.centring is None:
+        result.skipped = NOT_CUBIC
+        return result
     constants = {}
     for name in subject.models:
-        crystal = subject.crystal(subject.fit(name).lattice_parameter)
-        constants[name] = elastic_constants(crystal, subject.calculator(name))
+        constants[name] = elastic_constants(subject.perfect(name), subject.calculator(name))
     for k, label in enumerate(("C11", "C12", "C44")):
         ratio = constants["bulk"][k] / constants["complex"][k]
         result.quantities.append(

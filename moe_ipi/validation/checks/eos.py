@@ -7,7 +7,7 @@ import numpy as np
 from moe_ipi.config import ModelExpert
 from moe_ipi.properties.equation_of_state import EquationOfStateFit
 from moe_ipi.properties.strains import random_strains, strained
-from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Table
+from moe_ipi.validation.result import Cell, Check, Curve, Plot, Quantity, Table
 from moe_ipi.validation.subject import Subject
 
 #: Largest differences between the experts: A, %, meV/atom.
@@ -34,12 +34,13 @@ def check(subject: Subject) -> Check:
         return result
     fits = {name: subject.fit(name) for name in subject.models}
     complex, bulk = fits["complex"], fits["bulk"]
-    differences = energy_differences(subject, complex.lattice_parameter)
-    largest = 1000 * float(np.abs(differences).max())
+    largest = 1000 * float(np.abs(energy_differences(subject)).max())
+    cubic = subject.crystal.centring is not None
+    lengths = bulk.crystal.cell.lengths() - complex.crystal.cell.lengths()
     result.quantities = [
         Quantity(
-            "lattice parameter, bulk - complex",
-            bulk.lattice_parameter - complex.lattice_parameter,
+            "lattice parameter, bulk - complex" if cubic else "lattice parameter that differs most, bulk - complex",
+            float(lengths[np.abs(lengths).argmax()]),
             "Å",
             LATTICE,
             remedy=TOGETHER.format(terms="agreement_stress and crystal_stress"),
@@ -66,7 +67,7 @@ def check(subject: Subject) -> Check:
             "Crystal",
             ("model", "lattice parameter, Å", "bulk modulus, GPa", "energy, eV/atom"),
             tuple(
-                (name, round(f.lattice_parameter, 4), round(f.bulk_modulus, 1), round(float(f.energies.min()), 4))
+                (name, _lengths(f, cubic), round(f.bulk_modulus, 1), round(float(f.energies.min()), 4))
                 for name, f in fits.items()
             ),
         )
@@ -74,7 +75,7 @@ def check(subject: Subject) -> Check:
     result.plots.append(
         Plot(
             "Energy of the crystal against its minimum",
-            "lattice parameter, Å",
+            "lattice parameter, Å" if cubic else "length of the first lattice vector, Å",
             "energy, meV/atom",
             tuple(
                 Curve(n, tuple(f.parameters), tuple(1000 * (f.energies - f.energies.min())), "both")
@@ -87,27 +88,37 @@ def check(subject: Subject) -> Check:
 
 def _reference(subject: Subject, fits: dict[str, EquationOfStateFit]) -> Quantity:
     """By how much an atom of the crystal changes its energy with its expert; and the offset that ends it."""
-    assert subject.config.validation is not None
-    element, bulk = subject.config.validation.element, subject.config.experts.bulk
+    elements, bulk = subject.crystal.elements, subject.config.experts.bulk
     difference = float(fits["bulk"].energies.min() - fits["complex"].energies.min())
-    before = bulk.offsets.get(element, 0.0) if isinstance(bulk, ModelExpert) else 0.0
-    return Quantity(
-        "reference energy of the crystal's atoms, bulk - complex",
-        1000 * difference,
-        "meV",
-        note=f"with experts.bulk.offsets = {{ {element} = {before - difference:.6f} }} (eV) it would be 0",
-    )
+    if len(elements) == 1:
+        before = bulk.offsets.get(elements[0], 0.0) if isinstance(bulk, ModelExpert) else 0.0
+        note = f"with experts.bulk.offsets = {{ {elements[0]} = {before - difference:.6f} }} (eV) it would be 0"
+    else:
+        note = f"the mean of {', '.join(elements)}: it does not say which offset each of them needs"
+    return Quantity("reference energy of the crystal's atoms, bulk - complex", 1000 * difference, "meV", note=note)
+
+
+def _lengths(fit: EquationOfStateFit, cubic: bool) -> Cell:
+    if cubic:
+        return round(fit.lattice_parameter, 4)
+    return " × ".join(f"{length:.4f}" for length in fit.crystal.cell.lengths())
 
 
 #: Why checks of the crystal are skipped.
 NO_CRYSTAL = (
-    "the config has no [validation] table that names the bulk crystal; add element, lattice and lattice_parameter"
+    "the config has no [validation] table that names the bulk crystal; add element, lattice and lattice_parameter, or "
+    "crystal, a structure file"
 )
+#: Why some checks of a crystal that is there are skipped.
+NOT_CUBIC = "the crystal is not cubic: its constants and points have other names, which are not judged here"
 
 
-def energy_differences(subject: Subject, lattice_parameter: float) -> np.ndarray:
-    """(strains,) eV/atom, bulk - complex; nothing is shifted but by ``offsets`` of the config."""
-    crystal = subject.crystal(lattice_parameter)
+def energy_differences(subject: Subject) -> np.ndarray:
+    """(strains,) eV/atom, bulk - complex, in the complex expert's crystal.
+
+    Nothing is shifted but by ``offsets`` of the config, and positions are strained with the cell.
+    """
+    crystal = subject.perfect("complex")
     values = []
     for strain in random_strains(subject.seed, STRAIN, 10 if subject.quick else 60):
         energies = []

@@ -9,6 +9,8 @@ from ase import Atoms, units
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
+from moe_ipi.cell import heights
+from moe_ipi.properties.crystal import repeated
 from moe_ipi.typing import BoolArray, FloatArray
 from moe_ipi.validation.binning import by_bins, rms, with_gaps
 from moe_ipi.validation.checks.eos import NO_CRYSTAL
@@ -21,6 +23,8 @@ REMEDY = (
     "The experts disagree on the perfect crystal: train both together, or for longer, with larger coefficients of "
     "{terms} (training/README.md). A larger region only moves the interface away."
 )
+#: A: the slab is at least so wide.
+WIDTH = 7.0
 #: Standard deviation of displacements in the rattled crystal, A.
 RATTLE = 0.05
 #: Positions (A) and values.
@@ -38,11 +42,10 @@ def check(subject: Subject) -> Check:
     if subject.config.validation is None:
         result.skipped = NO_CRYSTAL
         return result
-    a = subject.fit("complex").lattice_parameter
     rows: list[Row] = []
     measured: list[tuple[float, ...]] = []
     profiles = []
-    for name, atoms, mask, depth in _scenes(subject, a):
+    for name, atoms, mask, depth in _scenes(subject):
         numbers, profile = _measure(subject, atoms, mask, depth)
         measured.append(tuple(round(v, 4) for v in numbers))
         rows.append((name, len(atoms), int(mask.sum()), *measured[-1]))
@@ -80,23 +83,33 @@ def check(subject: Subject) -> Check:
     return result
 
 
-def _scenes(subject: Subject, a: float) -> list[tuple[str, Atoms, BoolArray, FloatArray]]:
+def _scenes(subject: Subject) -> list[tuple[str, Atoms, BoolArray, FloatArray]]:
     """(name, crystal, assignment, distance of each atom from the interface in A)."""
     cutoff = max(subject.potential.complex.cutoff, subject.potential.bulk.cutoff)
-    unit = subject.crystal(a)
+    unit = subject.perfect("complex")
+    a, b, c = heights(unit.cell.array)
     # Each half is thicker than two cutoffs, so that the two planes do not see each other.
     length = int(np.ceil((2 * cutoff if subject.quick else 4 * cutoff) / a)) + 1
-    slab = unit.repeat((length, 2, 2))
-    x, box = slab.positions[:, 0] % slab.cell[0, 0], slab.cell[0, 0]
-    middle = box / 2 - 0.25 * a  # between planes of atoms; the other plane is at -a/4
-    mask = (x + 0.25 * a) % box < middle + 0.25 * a
-    edges = np.abs(np.array([x - middle, x + 0.25 * a, x - (box - 0.25 * a)])).min(axis=0)
-    scenes = [("plane", slab, mask, edges)]
-    side = int(np.ceil((2 * cutoff + (2.0 if subject.quick else 8.0)) / a))
-    ball = unit.repeat(side)
-    radius = 0.35 * side * a
+    slab = unit.repeat((length, int(np.ceil(WIDTH / b)), int(np.ceil(WIDTH / c))))
+    gap = _gap(unit)
+    # In cells, from the first of the two planes on; the other is a whole number of cells away.
+    depth = (slab.positions @ np.linalg.inv(unit.cell.array))[:, 0] - gap
+    depth -= length * np.floor(depth / length)
+    half = length // 2
+    edges = a * np.abs(np.array([depth, depth - half, depth - length])).min(axis=0)
+    scenes = [("plane", slab, depth < half, edges)]
+    ball = repeated(unit, 2 * cutoff + (2.0 if subject.quick else 8.0))
+    radius = 0.35 * float(heights(ball.cell.array).min())
     distance = ball.get_distances(0, np.arange(len(ball)), mic=True)
     return [*scenes, ("ball", ball, distance < radius, np.abs(distance - radius))]
+
+
+def _gap(unit: Atoms) -> float:
+    """Where a plane leaves most room to the atoms on both sides, in fractions of the first lattice vector."""
+    x = np.sort(np.round(unit.get_scaled_positions()[:, 0], 6) % 1.0)
+    widths = np.diff(x, append=x[0] + 1.0)
+    last = len(widths) - 1 - int(np.round(widths, 6)[::-1].argmax())
+    return float(x[last] + widths[last] / 2)
 
 
 def _measure(

@@ -6,7 +6,7 @@ import numpy as np
 
 from moe_ipi.properties.phonons import PATHS, POINTS, Leg, frequencies_at, path, phonon_model
 from moe_ipi.typing import FloatArray
-from moe_ipi.validation.checks.eos import NO_CRYSTAL
+from moe_ipi.validation.checks.eos import NO_CRYSTAL, NOT_CUBIC
 from moe_ipi.validation.result import Check, Curve, Plot, Quantity, Row, Table
 from moe_ipi.validation.subject import Subject
 
@@ -31,20 +31,22 @@ def check(subject: Subject) -> Check:
     if subject.config.validation is None:
         result.skipped = NO_CRYSTAL
         return result
+    centring = subject.crystal.centring
+    if centring is None:
+        result.skipped = NOT_CUBIC
+        return result
     try:
         import phonopy  # noqa: F401
     except ImportError:
         result.skipped = "phonopy is not installed; pip install 'moe-ipi[validation]'"
         return result
-    lattice = subject.config.validation.lattice
-    points, legs = POINTS[lattice], path(lattice)
+    points, legs = POINTS[centring], path(centring)
     frequencies: dict[str, dict[str, FloatArray]] = {}
     curves: list[Curve] = []
     rows: list[Row] = []
     for name in subject.models:
         calculator = subject.calculator(name)
-        a = subject.fit(name).lattice_parameter
-        model = phonon_model(subject.crystal(a, cubic=False), calculator, 2 if subject.quick else 4)
+        model = phonon_model(subject.perfect(name), centring, calculator, 4.0 if subject.quick else 8.0)
         frequencies[name] = {label: frequencies_at(model, q) for label, q in points.items()}
         rows += [(name, label, *(round(float(f), 3) for f in fs)) for label, fs in frequencies[name].items()]
         for leg in legs:
@@ -69,7 +71,7 @@ def check(subject: Subject) -> Check:
     branches = complex.shape[1]
     columns = ("model", "point", *(f"{k + 1}, THz" for k in range(branches)))
     result.tables.append(Table("Frequencies", columns, tuple(rows)))
-    way = ", ".join("–".join(part) for part in PATHS[lattice])
+    way = ", ".join("–".join(part) for part in PATHS[centring])
     result.plots.append(Plot(f"Dispersion along {way}", "", "frequency, THz", tuple(curves), ticks(legs)))
     return result
 
