@@ -220,6 +220,14 @@ def new(
         typer.Argument(metavar="KIND", help="Of run; without: they are listed.", autocompletion=_kinds),
     ] = None,
     directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="A new folder; default: KIND.")] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("-c", "--config", metavar="FILE|NAME", help="Your moe.toml, instead of that of the shipped pair."),
+    ] = None,
+    structure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your structure (any file that ASE reads), instead of CO on Pt."),
+    ] = None,
 ) -> None:
     """Write a runnable folder for one kind of run.
 
@@ -227,7 +235,7 @@ def new(
     """
     from moe_ipi.new import new_folder
 
-    for line in new_folder(kind, directory):
+    for line in new_folder(kind, directory, config, structure):
         typer.echo(line)
 
 

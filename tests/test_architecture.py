@@ -29,7 +29,7 @@ FLOORS = (
     ("regions", "experts"),
     ("neighbors", "edges", "structure"),
     ("config", "models", "examples"),
-    ("frames", "cell", "nearest", "picture", "view", "whole", "elements", "ledger", "record"),
+    ("frames", "cell", "nearest", "picture", "view", "whole", "elements", "labels", "ledger", "record"),
     ("typing", "units", "errors", "jit", "threads", "caches", "options", "signals", "files"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -11,13 +11,18 @@ import sys
 import zipfile
 from pathlib import Path
 
+import ase.io
+import numpy as np
 import pytest
+from ase.build import fcc111
+from ase.io import write
 
 from moe_ipi import examples
 from moe_ipi.config import ModelExpert, load_config
 from moe_ipi.config.schema import json_schema
 from moe_ipi.new import rendered
 from moe_ipi.plugin.ipi_input import read_input
+from moe_ipi.units import BOHR
 from tests.helpers.processes import ROOT, one_error
 
 KINDS = sorted(examples.available())
@@ -94,6 +99,66 @@ def test_two_folders_have_two_addresses() -> None:
 def test_without_a_kind_they_are_listed(command) -> None:
     status, out, _ = command("new")
     assert status == 0 and [line.split()[0] for line in out.splitlines()[: len(KINDS)]] == KINDS
+
+
+OWN = """
+template = 'slab.xyz'
+[experts]
+complex = { path = "pair.nequip.zip", key = "a" }
+bulk = { path = "nequip.net:group/model:1" }
+[regions]
+radius = 4.0
+[validation]
+element = "Cu"
+lattice = "fcc"
+lattice_parameter = 3.6
+labels = "data/labels = 2.xyz"
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder with a moe.toml and a structure."""
+    (tmp_path / "moe.toml").write_text(OWN)
+    write(tmp_path / "slab.vasp", fcc111("Cu", (2, 1, 3), vacuum=6.0, periodic=True))
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("metad", "train")])
+def test_a_pair_and_a_structure_of_ones_own(command, own: Path, kind: str) -> None:
+    given = ("-c", str(own / "moe.toml"), "--structure", str(own / "slab.vasp"))
+    folder = own / "new"
+    status, out, err = command("new", kind, str(folder), *given)
+    assert (status, err) == (0, "") and f"next: cd {folder} && " in out
+    assert load_config(folder / "moe.toml") == load_config(own / "moe.toml")
+    assert load_config(folder / "moe.toml").validation.labels == own / "data/labels = 2.xyz"
+    read, slab = read_input(folder / "input.xml", folder), ase.io.read(own / "slab.vasp")
+    assert read.species == ("Cu",) * 6
+    np.testing.assert_allclose(read.positions * BOHR, slab.positions, atol=1e-7)
+    np.testing.assert_allclose(read.cell.T * BOHR, slab.cell.array, atol=1e-7)
+    assert "slab.vasp` and `" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("metad", "--structure", "slab.vasp"), "cannot be had with another structure (its plumed.dat counts atoms)"),
+        (("train", "--structure", "slab.vasp"), "cannot be had with another structure (it has none)"),
+        (("train", "-c", "moe.toml"), "is for a pair that does not exist yet: leave out -c"),
+        (("nve", "-c", "none.toml"), "there is no config 'none.toml'"),
+        (("nve", "-c", "escaped.toml"), "write absolute paths in double quotes"),
+        (("nve", "--structure", "none.xyz"), "'none.xyz' does not exist"),
+        (("nve", "--structure", "heavy.xyz"), "'heavy.xyz' has isotopes (D)"),
+    ],
+)
+def test_files_of_ones_own_that_cannot_be_used(
+    command, own: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(own)
+    (own / "escaped.toml").write_text(OWN.replace('"pair.nequip.zip"', r'"pair\u002enequip.zip"'))
+    (own / "heavy.xyz").write_text("2\n# CELL(abcABC): 9 9 9 90 90 90 positions{angstrom}\nD 0 0 0\nCu 0 0 2\n")
+    assert message in one_error(command("new", arguments[0], "new", *arguments[1:]))
+    assert not (own / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from nequip.train import EMALightningModule
 from moe_ipi.cotraining.assignment import ASSIGNMENT_KEY
 from moe_ipi.cotraining.edges import EdgeModel, Graph
 from moe_ipi.cotraining.experts import BULK, COMPLEX, check_shared_reference, cutoff_of
+from moe_ipi.cotraining.labels import check_labels
 from moe_ipi.cotraining.terms import PairOutput, agreement_terms, crystal_terms, labelled_terms, term_key
 from moe_ipi.errors import ConfigError, ModelError
 
@@ -71,7 +72,12 @@ class CoTrainingModule(EMALightningModule):
         self._cells = instantiate(unlabelled, type_names=list(self.model[COMPLEX].type_names)) if unlabelled else None
         self._compile, self._seed, self._step = compile, seed, 0
         self._cutoff = max(cutoff_of(self.model[key]) for key in (COMPLEX, BULK))
-        self._check_neighbor_lists(kwargs.get("info_dict") or {})
+        info = kwargs.get("info_dict") or {}
+        self._check_neighbor_lists(info)
+        # A finished complex expert makes the labels itself.
+        self._wanted: tuple[dict[str, Any], set[str]] = (
+            ({}, set()) if self._frozen else (info.get("data", {}), named_terms(kwargs))
+        )
         # A tuple keeps the wrappers out of the module tree, and so out of checkpoints.
         self._edge_models: tuple[EdgeModel, ...] = ()
 
@@ -83,6 +89,15 @@ class CoTrainingModule(EMALightningModule):
                     f"the neighbour lists of the data reach {r_max} A, but an expert's cutoff is {self._cutoff} A; "
                     "set r_max of NeighborListTransform to the larger cutoff"
                 )
+
+    def setup(self, stage: str) -> None:
+        """Called by Lightning before data are used.
+
+        Raises:
+            ConfigError: they have no labels that the loss needs.
+        """
+        super().setup(stage)
+        check_labels(*self._wanted)
 
     def training_step(self, batch: Keys.Type, batch_idx: int, dataloader_idx: int = 0) -> torch.Tensor:
         """One step of NequIP's training; the step number seeds what is random."""
@@ -137,6 +152,13 @@ class CoTrainingModule(EMALightningModule):
             self._edge_models = tuple(EdgeModel(self.model[key], compile=self._compile) for key in (COMPLEX, BULK))
         complex, bulk = self._edge_models
         return PairOutput(*complex(graph), *bulk(graph), bulk_cutoff=bulk.cutoff)
+
+
+def named_terms(config: dict[str, Any]) -> set[str]:
+    """The terms that the loss and the metrics of a training module's config compute."""
+    loss = {term for term, coeff in ((config.get("loss") or {}).get("coeffs") or {}).items() if coeff}
+    kinds = ("train_metrics", "val_metrics", "test_metrics")
+    return loss.union(*((config.get(kind) or {}).get("coeffs") or {} for kind in kinds))
 
 
 def labels_of_complex(graph: Graph, out: PairOutput) -> Keys.Type:

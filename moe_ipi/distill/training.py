@@ -35,6 +35,7 @@ def train(folder: Path, log: Callable[[str], None]) -> None:
     if last.exists():
         arguments.append(f"++ckpt_path={_quoted(last.resolve())}")
         log(f"going on from {last}")
+    log(f"training: a line after every validation; what nequip-train says is in {folder / 'training.log'}")
     try:
         _run("nequip.scripts.train", arguments, folder / "training.log", log)
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import ase.io
 import numpy as np
@@ -53,6 +54,25 @@ def problem(simulation: Simulation) -> str | None:
                 "experts need all of them; remove it (<fixatoms> in <motion> keeps atoms in place)"
             )
     return None
+
+
+def extended_as_xyz(path: Path, directory: Path) -> str | None:
+    """The name of an extended xyz that an input wants to be read as i-PI's own xyz, which has no ``Lattice``."""
+    try:
+        named = [(element.text or "").strip() for element in ElementTree.parse(path).iter() if _is_xyz(element)]
+    except ElementTree.ParseError:
+        return None
+    for name in named:
+        if (directory / name).is_file():
+            with (directory / name).open(encoding="utf-8", errors="replace") as file:
+                file.readline()
+                if "Lattice=" in file.readline():
+                    return name
+    return None
+
+
+def _is_xyz(element: ElementTree.Element) -> bool:
+    return element.tag in ("file", "cell") and element.get("mode") == "xyz"
 
 
 def locked(simulation: Simulation) -> tuple[str, ...]:

@@ -154,17 +154,20 @@ def _load(path: Path, directory: Path) -> Simulation:
         ) from error
     # i-PI raises anything for a wrong input, SystemExit included.
     except (Exception, SystemExit) as error:
-        raise InputError(f"i-PI refuses '{path.name}': {one_line(error)}{_hint(str(error))}") from error
+        raise InputError(
+            f"i-PI refuses '{path.name}': {one_line(error)}{_hint(str(error), path, directory)}"
+        ) from error
     raise AssertionError("i-PI did not call the hook")
 
 
-def _hint(message: str) -> str:
+def _hint(message: str, path: Path, directory: Path) -> str:
     """What is behind something that i-PI says."""
     if "initialize the masses" in message:
         # It takes them from the labels.
         return " (is every label an element?)"
     if "initialize the cell" in message or message.startswith("Cannot rotate: norm"):
-        return f": {input_checks.NO_CELL}"
+        name = input_checks.extended_as_xyz(path, directory)
+        return f": '{name}' is an extended xyz, write <file mode='ase'>" if name else f": {input_checks.NO_CELL}"
     return ""
 
 

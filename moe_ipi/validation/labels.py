@@ -11,11 +11,10 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 
 from moe_ipi.errors import StructureError
+from moe_ipi.labels import quantities
 
 #: What a frame must have.
 _NEEDED = ("energy", "forces")
-#: Arrays that are no labels: those of ASE.
-_STRUCTURE = {"numbers", "positions", "tags", "momenta", "masses", "initial_magmoms", "initial_charges", "move_mask"}
 
 
 def read_labels(path: Path | None, key_mapping: Mapping[str, str] | None = None) -> list[Atoms]:
@@ -45,7 +44,7 @@ def read_labels(path: Path | None, key_mapping: Mapping[str, str] | None = None)
 
 def _labelled(frame: Atoms, key_mapping: Mapping[str, str], what: str) -> Atoms:
     own = dict(frame.calc.results) if frame.calc is not None else {}
-    there = {**frame.info, **{k: v for k, v in frame.arrays.items() if k not in _STRUCTURE}, **own}
+    there = quantities(frame)
     results = {**own, **{name: there[key] for key, name in key_mapping.items() if key in there}}
     missing = [name for name in _NEEDED if name not in results]
     if missing:

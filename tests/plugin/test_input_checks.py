@@ -78,6 +78,14 @@ def test_structures_without_a_cell(case: Case, mode: str, comment: str) -> None:
     assert "input.xml" in str(error.value)
 
 
+def test_an_extended_xyz_that_is_read_as_an_xyz(case: Case) -> None:
+    lines = case.template.read_text().splitlines()
+    case.template.write_text("\n".join([lines[0], 'Lattice="9 0 0 0 9 0 0 0 30" pbc="T T T"', *lines[2:], ""]))
+    with pytest.raises(InputError, match=r"'init\.xyz' is an extended xyz, write <file mode='ase'>"):
+        changed(case)
+    np.testing.assert_allclose(changed(case, ("mode='xyz'", "mode='ase'")).cell * BOHR, np.diag([9.0, 9, 30]))
+
+
 def test_a_cell_in_the_input(case: Case) -> None:
     lines = case.template.read_text().splitlines()
     case.template.write_text("\n".join([lines[0], "# positions{angstrom} cell{angstrom}", *lines[2:], ""]))
