@@ -124,7 +124,7 @@ def own(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("metad", "train")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("metad", "train", "distill")])
 def test_a_pair_and_a_structure_of_ones_own(command, own: Path, kind: str) -> None:
     given = ("-c", str(own / "moe.toml"), "--structure", str(own / "slab.vasp"))
     folder = own / "new"
@@ -145,6 +145,10 @@ def test_a_pair_and_a_structure_of_ones_own(command, own: Path, kind: str) -> No
         (("metad", "--structure", "slab.vasp"), "cannot be had with another structure (its plumed.dat counts atoms)"),
         (("train", "--structure", "slab.vasp"), "cannot be had with another structure (it has none)"),
         (("train", "-c", "moe.toml"), "is for a pair that does not exist yet: leave out -c"),
+        (
+            ("distill", "--structure", "slab.vasp"),
+            "is for a pair that does not exist yet: leave out -c and --structure",
+        ),
         (("nve", "-c", "none.toml"), "there is no config 'none.toml'"),
         (("nve", "-c", "escaped.toml"), "write absolute paths in double quotes"),
         (("nve", "--structure", "none.xyz"), "'none.xyz' does not exist"),
