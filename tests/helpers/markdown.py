@@ -73,7 +73,7 @@ def follow(page: Path, folder: Path) -> None:
                 text=True,
                 cwd=folder,
                 env=environment,
-                timeout=900,
+                timeout=1800,
             )
             assert done.returncode == 0, f"{where}:\n{done.stdout}"
             printed = done.stdout
