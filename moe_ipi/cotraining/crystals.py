@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import ase.io
 import numpy as np
 import torch
 from ase import Atoms
@@ -10,6 +14,7 @@ from nequip.data import AtomicDataDict as Keys
 from nequip.data.ase import from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
 
+from moe_ipi.errors import ConfigError
 from moe_ipi.typing import FloatArray
 
 
@@ -17,7 +22,8 @@ class UnlabelledCells:
     """Strained crystals, perfect and rattled.
 
     Args:
-        element, lattice, lattice_parameter: the crystal (A), as :func:`ase.build.bulk` understands them.
+        element, lattice, lattice_parameter: the crystal (A), as :func:`ase.build.bulk` understands them; or
+        structure: a file with its primitive cell.
         type_names: the models' type names.
         perfect: number of strained perfect cells in each step.
         rattled: number of strained cells with displaced atoms in each step.
@@ -25,15 +31,19 @@ class UnlabelledCells:
         strain: largest component of the random strain.
         rattle: largest standard deviation of the displacement's components, A.
         seed: with the same seed, step k always gets the same cells.
+
+    Raises:
+        ConfigError: neither or both ways to name the crystal are used.
     """
 
     def __init__(
         self,
-        element: str,
-        lattice: str,
-        lattice_parameter: float,
-        type_names: list[str],
+        element: str | None = None,
+        lattice: str | None = None,
+        lattice_parameter: float | None = None,
+        type_names: Sequence[str] = (),
         *,
+        structure: str | Path | None = None,
         perfect: int = 6,
         rattled: int = 2,
         repeat: int = 2,
@@ -41,7 +51,12 @@ class UnlabelledCells:
         rattle: float = 0.12,
         seed: int = 1,
     ) -> None:
-        self._unit = bulk(element, lattice, a=lattice_parameter)
+        if (structure is None) == (element is None):
+            raise ConfigError("unlabelled crystals need either element, lattice and lattice_parameter, or structure")
+        if element is not None:
+            self._unit = bulk(element, lattice, a=lattice_parameter)
+        else:
+            self._unit = _cell_of(Path(str(structure)))
         self._perfect, self._rattled, self._repeat = perfect, rattled, repeat
         self._strain, self._rattle, self._seed = strain, rattle, seed
         self._types = ChemicalSpeciesToAtomTypeMapper(model_type_names=list(type_names))
@@ -72,6 +87,12 @@ class UnlabelledCells:
         strain = random_strain(rng, self._strain)
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
         return atoms
+
+
+def _cell_of(path: Path) -> Atoms:
+    atoms = ase.io.read(path, do_not_split_by_at_sign=True)
+    assert isinstance(atoms, Atoms)  # one structure
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
 def random_strain(rng: np.random.Generator, largest: float) -> FloatArray:

@@ -130,11 +130,10 @@ def unlabelled_cells(crystal: ValidationConfig | None, path: Path, cell: Atoms |
     if cell is not None:
         # Rattled cells of one element have 8 atoms.
         repeat = 2 if len(cell) <= _RATTLED // 8 else 1
-        return {"_target_": "moe_ipi.distill.cells.CellsOfFile", "structure": str(path.resolve()), "repeat": repeat}
-    return {
-        "_target_": "moe_ipi.cotraining.UnlabelledCells",
-        **crystal.model_dump(include={"element", "lattice", "lattice_parameter"}),
-    }
+        named = {"structure": str(path.resolve()), "repeat": repeat}
+    else:
+        named = crystal.model_dump(include={"element", "lattice", "lattice_parameter"})
+    return {"_target_": "moe_ipi.cotraining.UnlabelledCells", **named}
 
 
 def _neighbors(frames: list[Atoms], cutoff: float) -> float:

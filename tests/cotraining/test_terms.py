@@ -126,6 +126,12 @@ def test_random_balls(scene):
     assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("named", [{}, {"element": "Pt", "lattice": "fcc", "structure": "Pt.cif"}])
+def test_unlabelled_cells_are_of_one_crystal(named):
+    with pytest.raises(ConfigError, match="either element, lattice and lattice_parameter, or structure"):
+        UnlabelledCells(**named, type_names=list(TYPE_NAMES))
+
+
 def test_unlabelled_cells():
     cells = UnlabelledCells("Pt", "fcc", 3.977, list(TYPE_NAMES), perfect=5, rattled=2, strain=0.03, rattle=0.1)
     first, n_perfect = cells.draw(3, 5.0)

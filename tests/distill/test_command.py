@@ -12,7 +12,7 @@ from ase.build import bulk, make_supercell
 from ase.io import read, write
 
 from moe_ipi import MoEPotential, load_config
-from moe_ipi.distill.cells import CellsOfFile
+from moe_ipi.cotraining import UnlabelledCells
 from moe_ipi.distill.command import Wishes, distill
 from moe_ipi.distill.recipe import Size
 from moe_ipi.errors import ConfigError, MoEError
@@ -94,7 +94,8 @@ def test_a_crystal_of_two_elements(package, structures, tmp_path):
     assert (found.centring, len(found.unit)) == ("F", 8) and found.unit.cell.lengths() == pytest.approx([4.6] * 3)
     primitive = read(tmp_path / "pair/training/crystal.xyz")
     assert len(primitive) == 2 and primitive.cell.volume == pytest.approx(4.6**3 / 4)
-    batch, perfect = CellsOfFile(tmp_path / "pair/training/crystal.xyz", ["Pt", "C", "O"]).draw(0, 4.0)
+    cells = UnlabelledCells(structure=tmp_path / "pair/training/crystal.xyz", type_names=["Pt", "C", "O"])
+    batch, perfect = cells.draw(0, 4.0)
     assert perfect == 6 * 2 and sorted(set(batch["atom_types"].flatten().tolist())) == [0, 2]
 
 
