@@ -1,4 +1,7 @@
-"""The tutorials run, and print what they say they print."""
+"""The tutorials run, and print what they say they print.
+
+Those that train are slow: ``pytest -m slow tests/docs/test_tutorials.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,15 @@ import numpy as np
 import pytest
 from ase.io import read
 
-from moe_ipi import read_ledger
+from moe_ipi import MoEPotential, load_config, read_ledger
 from tests.helpers.markdown import follow, same
 
-TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
+ROOT = Path(__file__).parents[2]
+TUTORIALS = ROOT / "docs" / "tutorials"
 
 
 def test_all_tutorials_are_tested_here() -> None:
-    assert {path.stem for path in TUTORIALS.glob("*.md")} - {"index"} == {"pimd"}
+    assert {path.stem for path in TUTORIALS.glob("*.md")} - {"index"} == {"pimd", "own_model", "co_on_pt"}
 
 
 @pytest.mark.parametrize(
@@ -45,3 +49,31 @@ def test_pimd(tmp_path: Path) -> None:
     assert step[-1] == 40
     assert np.ptp(conserved) / 29 < 2e-4  # eV: "some hundredths of a meV"
     assert booked[-1] == pytest.approx(sum(line.jumps[0] for line in lines), abs=1e-9)
+
+
+@pytest.mark.slow  # trains: two minutes of a free core
+@pytest.mark.timeout(7200)
+def test_own_model(tmp_path: Path) -> None:
+    follow(TUTORIALS / "own_model.md", tmp_path, timeout=3600)
+    frame = read(tmp_path / "slab.xyz")
+    potential = MoEPotential.from_config(load_config(tmp_path / "pair/moe.toml"), frame.get_chemical_symbols())
+    # The bulk expert has learned something: an untrained one says 0 everywhere, and would find the compressed crystal
+    # as good as the other.
+    pressed = [
+        potential.evaluate(frame.positions[None] * s, frame.cell.array[None] * s, hamiltonian="bulk").energies
+        for s in (1.0, 0.95)
+    ]
+    assert pressed[1] > pressed[0] + 1.0
+    lines = read_ledger(tmp_path / "run/pimd.moe_ledger")
+    assert [line.step for line in lines] == [0, 10, 20, 30, 40] and 7 <= lines[-1].n_complex < 20
+    conserved = np.loadtxt(tmp_path / "run/pimd.out", usecols=2)
+    assert np.ptp(conserved) / len(frame) < 1e-3  # eV
+
+
+@pytest.mark.slow  # trains: two minutes of a free core
+@pytest.mark.timeout(7200)
+def test_co_on_pt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOE_IPI", str(ROOT))
+    follow(TUTORIALS / "co_on_pt.md", tmp_path, timeout=3600)
+    assert load_config(tmp_path / "run/moe.toml").experts.complex.path == tmp_path / "pair/pair.nequip.zip"
+    assert [line.step for line in read_ledger(tmp_path / "run/pimd.moe_ledger")] == [0, 10, 20]
