@@ -1,4 +1,7 @@
-"""The tutorials run, and print what they say they print."""
+"""The tutorials run, and print what they say they print.
+
+Those that train are slow: ``pytest -m slow tests/docs/test_tutorials.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,20 @@ import numpy as np
 import pytest
 from ase.io import read
 
-from moe_ipi import read_ledger
+from moe_ipi import MoEPotential, load_config, read_ledger
 from tests.helpers.markdown import follow, same
 
-TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
+ROOT = Path(__file__).parents[2]
+TUTORIALS = ROOT / "docs" / "tutorials"
 
 
 def test_all_tutorials_are_tested_here() -> None:
-    assert {path.stem for path in TUTORIALS.glob("*.md")} - {"index"} == {"free_energy", "pimd"}
+    assert {path.stem for path in TUTORIALS.glob("*.md")} - {"index"} == {
+        "pimd",
+        "own_model",
+        "co_on_pt",
+        "free_energy",
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,7 +63,7 @@ def test_pimd(tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)  # about three minutes of a free core
 def test_free_energy(tmp_path: Path) -> None:
     """What is said of both regions, of their difference, and of what makes it, is so."""
-    follow(TUTORIALS / "free_energy.md", tmp_path)
+    follow(TUTORIALS / "free_energy.md", tmp_path, timeout=1800)
     code = "import json; from integrate import integrated; print(json.dumps([integrated(r).tolist() for r in %r]))"
     done = subprocess.run(
         [sys.executable, "-c", code % (["fixed", "following"],)],
@@ -72,3 +81,31 @@ def test_free_energy(tmp_path: Path) -> None:
     assert 3 < np.mean([line.n_complex for line in first]) - np.mean([line.n_complex for line in last]) < 6
     booked = np.loadtxt(tmp_path / "following-3.5.out", usecols=6)
     assert booked[-1] == pytest.approx(sum(line.jumps[0] for line in last))
+
+
+@pytest.mark.slow  # trains: two minutes of a free core
+@pytest.mark.timeout(7200)
+def test_own_model(tmp_path: Path) -> None:
+    follow(TUTORIALS / "own_model.md", tmp_path, timeout=3600)
+    frame = read(tmp_path / "slab.xyz")
+    potential = MoEPotential.from_config(load_config(tmp_path / "pair/moe.toml"), frame.get_chemical_symbols())
+    # The bulk expert has learned something: an untrained one says 0 everywhere, and would find the compressed crystal
+    # as good as the other.
+    pressed = [
+        potential.evaluate(frame.positions[None] * s, frame.cell.array[None] * s, hamiltonian="bulk").energies
+        for s in (1.0, 0.95)
+    ]
+    assert pressed[1] > pressed[0] + 1.0
+    lines = read_ledger(tmp_path / "run/pimd.moe_ledger")
+    assert [line.step for line in lines] == [0, 10, 20, 30, 40] and 7 <= lines[-1].n_complex < 20
+    conserved = np.loadtxt(tmp_path / "run/pimd.out", usecols=2)
+    assert np.ptp(conserved) / len(frame) < 1e-3  # eV
+
+
+@pytest.mark.slow  # trains: two minutes of a free core
+@pytest.mark.timeout(7200)
+def test_co_on_pt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOE_IPI", str(ROOT))
+    follow(TUTORIALS / "co_on_pt.md", tmp_path, timeout=3600)
+    assert load_config(tmp_path / "run/moe.toml").experts.complex.path == tmp_path / "pair/pair.nequip.zip"
+    assert [line.step for line in read_ledger(tmp_path / "run/pimd.moe_ledger")] == [0, 10, 20]

@@ -51,10 +51,11 @@ def blocks(path: Path) -> list[Block]:
     return found
 
 
-def follow(page: Path, folder: Path) -> None:
+def follow(page: Path, folder: Path, timeout: float = 900) -> None:
     """Do what a page says, in an empty folder.
 
-    Blocks with a caption are files; ``bash`` and ``python`` are run; ``text`` is what the one before it prints.
+    Blocks with a caption are files; ``bash`` and ``python`` are run, each for at most ``timeout`` seconds; ``text`` is
+    what the one before it prints.
     """
     # "python" and "moe-ipi" are those of this environment.
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -73,7 +74,7 @@ def follow(page: Path, folder: Path) -> None:
                 text=True,
                 cwd=folder,
                 env=environment,
-                timeout=1800,
+                timeout=timeout,
             )
             assert done.returncode == 0, f"{where}:\n{done.stdout}"
             printed = done.stdout
