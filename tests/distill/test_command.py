@@ -82,6 +82,7 @@ def test_what_was_done_is_not_done_again(pair, package, structures):
         distill(package, [structures], folder, Wishes(**{**vars(WISHES), "copies": 3}), lines.append)
 
 
+@pytest.mark.slow
 def test_a_crystal_of_two_elements(package, structures, tmp_path):
     """It is trained on, and the validation of the pair has it."""
     write(tmp_path / "compound.cif", make_supercell(bulk("PtO", "rocksalt", a=4.6), np.diag([1, 1, 2])))

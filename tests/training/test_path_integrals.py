@@ -36,6 +36,7 @@ def test_reweighting_gives_the_average_of_the_other_ensemble(script) -> None:
     assert 0.8 < found.effective < 0.99
 
 
+@pytest.mark.slow
 def test_a_run(tmp_path: Path) -> None:
     (tmp_path / "moe.toml").write_text(ANALYTIC + AROUND_CO)
     command = [sys.executable, SCRIPT, tmp_path, "--config", tmp_path / "moe.toml"]

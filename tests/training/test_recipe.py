@@ -148,6 +148,7 @@ def test_the_learning_curve_of_a_training(recipe):
     assert all(float(row[f"{kind}_force"]) > 0 for row in rows for kind in ("co", "pt", "train"))
 
 
+@pytest.mark.slow
 def test_parts_of_the_frames_and_what_they_reach(recipe):
     folder, _ = recipe
     commands = [["part.py", "cut", "--out", "data", "--of", "2"], ["part.py", "cut", "--out", "data", "--of", "4"]]
