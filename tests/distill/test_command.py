@@ -137,7 +137,7 @@ def test_an_interrupted_training_goes_on(package, structures, tmp_path):
 
             def stop(line, lines=lines):
                 lines.append(line)
-                if line.startswith("step 3"):
+                if line.startswith("step 8"):  # the second of three validations: after the first checkpoint
                     raise KeyboardInterrupt
 
             with pytest.raises(KeyboardInterrupt):
