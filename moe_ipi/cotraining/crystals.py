@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import torch
 from ase import Atoms
@@ -15,6 +14,7 @@ from nequip.data.ase import from_ase
 from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
 
 from moe_ipi.errors import ConfigError
+from moe_ipi.structure import read_template
 from moe_ipi.typing import FloatArray
 
 
@@ -34,6 +34,7 @@ class UnlabelledCells:
 
     Raises:
         ConfigError: neither or both ways to name the crystal are used.
+        StructureError: the file cannot be used.
     """
 
     def __init__(
@@ -56,7 +57,8 @@ class UnlabelledCells:
         if element is not None:
             self._unit = bulk(element, lattice, a=lattice_parameter)
         else:
-            self._unit = _cell_of(Path(str(structure)))
+            cell = read_template(str(structure), "crystal")
+            self._unit = Atoms(cell.numbers, cell.positions, cell=cell.cell, pbc=True)
         self._perfect, self._rattled, self._repeat = perfect, rattled, repeat
         self._strain, self._rattle, self._seed = strain, rattle, seed
         self._types = ChemicalSpeciesToAtomTypeMapper(model_type_names=list(type_names))
@@ -87,12 +89,6 @@ class UnlabelledCells:
         strain = random_strain(rng, self._strain)
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
         return atoms
-
-
-def _cell_of(path: Path) -> Atoms:
-    atoms = ase.io.read(path, do_not_split_by_at_sign=True)
-    assert isinstance(atoms, Atoms)  # one structure
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
 def random_strain(rng: np.random.Generator, largest: float) -> FloatArray:

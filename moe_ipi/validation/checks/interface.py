@@ -9,7 +9,7 @@ from ase import Atoms, units
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
-from moe_ipi.cell import heights
+from moe_ipi.cell import fractional, heights
 from moe_ipi.properties.crystal import repeated
 from moe_ipi.typing import BoolArray, FloatArray
 from moe_ipi.validation.binning import by_bins, rms, with_gaps
@@ -93,7 +93,7 @@ def _scenes(subject: Subject) -> list[tuple[str, Atoms, BoolArray, FloatArray]]:
     slab = unit.repeat((length, int(np.ceil(WIDTH / b)), int(np.ceil(WIDTH / c))))
     gap = _gap(unit)
     # In cells, from the first of the two planes on; the other is a whole number of cells away.
-    depth = (slab.positions @ np.linalg.inv(unit.cell.array))[:, 0] - gap
+    depth = fractional(slab.positions, unit.cell.array)[:, 0] - gap
     depth -= length * np.floor(depth / length)
     half = length // 2
     edges = a * np.abs(np.array([depth, depth - half, depth - length])).min(axis=0)
