@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from moe_ipi.config import Config
+from moe_ipi.config import ComputeConfig, Config, RegionsConfig, write_config
 from moe_ipi.driver.address import Server
 from moe_ipi.driver.client import run_client
 from moe_ipi.driver.evaluator import Evaluator
@@ -50,15 +50,9 @@ _INPUT = """<simulation verbosity='high'>
 
 def moe_toml(path: Path, config: Config, mask: np.ndarray, threads: int) -> Path:
     """A config with the experts of another one, compiled, and fixed complex atoms."""
-    tables = []
-    for name in ("complex", "bulk"):
-        expert = getattr(config.experts, name)
-        tables.append(f"[experts.{name}]")
-        tables += [f'{key} = "{value}"' for key, value in expert.model_dump(exclude_none=True).items()]
-    rules = f'rules = [{{type = "indices", indices = {np.flatnonzero(mask).tolist()}}}]'
-    tables += ["[regions]", "radius = 0.0", rules, "[compute]", "compile = true", f"threads = {threads}"]
-    path.write_text("\n".join(tables) + "\n")
-    return path
+    compute = ComputeConfig(compile=True, threads=threads)
+    regions = RegionsConfig.fixed(np.flatnonzero(mask))
+    return write_config(path, Config(experts=config.experts, regions=regions, compute=compute))
 
 
 def socket_field(name: str, options: str = "") -> str:

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 #: From top to bottom: what stands on a floor imports from its own and from those below.
 FLOORS = (
-    ("cli", "demo", "ahead", "look", "new", "trajectory", "distill"),
+    ("__main__", "cli", "demo", "ahead", "look", "new", "trajectory", "distill"),
     ("run",),
     ("plugin",),
     ("lammps", "torchsim"),

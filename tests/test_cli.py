@@ -78,6 +78,8 @@ def test_the_completion_of_a_shell(command, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_version(command) -> None:
     assert command("--version")[:2] == (0, f"moe-ipi {__version__}\n")
+    module = subprocess.run([sys.executable, "-m", "moe_ipi", "--version"], capture_output=True, text=True, timeout=60)
+    assert module.stdout == f"moe-ipi {__version__}\n"
 
 
 @pytest.mark.parametrize(

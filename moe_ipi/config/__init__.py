@@ -30,6 +30,7 @@ from moe_ipi.config.tables import (
     SegmentsConfig,
     ValidationConfig,
 )
+from moe_ipi.config.write import write_config
 
 __all__ = [
     "NEQUIP_NET",
@@ -54,4 +55,5 @@ __all__ = [
     "SpeciesRule",
     "ValidationConfig",
     "load_config",
+    "write_config",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from moe_ipi.config.base import Length, Table
-from moe_ipi.config.rules import AgreementRule, BoxRule, RuleConfig, SlabRule
+from moe_ipi.config.rules import AgreementRule, BoxRule, IndicesRule, RuleConfig, SlabRule
 
 
 class RegionsConfig(Table):
@@ -38,6 +39,12 @@ class RegionsConfig(Table):
         if self.inner > self.outer:
             raise ValueError("radius_in must not be larger than radius_out")
         return self
+
+    @classmethod
+    def fixed(cls, atoms: Iterable[int]) -> RegionsConfig:
+        """Regions of these atoms, by number from 0, and no others; they never change."""
+        indices = [int(atom) for atom in atoms]
+        return cls(radius=0.0, rules=[IndicesRule(type="indices", indices=indices)] if indices else [])
 
     @property
     def inner(self) -> float:

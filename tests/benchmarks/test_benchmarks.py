@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from benchmarks import report
+from benchmarks import report, simulations
 from benchmarks.harness import Settings, Table, machine, ratio, side_by_side
+from moe_ipi import load_config, pretrained
 from tests.helpers.configs import ANALYTIC, AROUND_CO
 from tests.helpers.processes import ROOT
 
@@ -43,6 +44,13 @@ def test_small_benchmarks(settings, key, monkeypatch):
         assert np.isfinite([value for row in table.rows for value in row if not isinstance(value, str)]).all()
         if key == "step":  # shares of the whole step
             np.testing.assert_allclose([sum(row[2:]) for row in table.rows], 100.0)
+
+
+def test_drivers_of_a_run_have_the_experts_of_the_config(tmp_path):
+    config = load_config(pretrained("pt-co"))
+    written = load_config(simulations.moe_toml(tmp_path / "moe.toml", config, np.array([True, False, True]), threads=2))
+    assert written.experts == config.experts
+    assert written.regions.rules[0].indices == [0, 2] and written.compute.threads == 2
 
 
 def test_lists_are_compared_with_vesin(settings, monkeypatch):

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,13 @@ def test_the_package_serves_both_experts(recipe):
     potential = MoEPotential.from_config(load_config(config), frame.get_chemical_symbols())
     assert (potential.complex.cutoff, potential.bulk.cutoff) == (4.5, 4.5)
     assert potential.complex is not potential.bulk
+
+
+def test_the_package_names_no_folder_of_the_machine(recipe):
+    folder, _ = recipe
+    with zipfile.ZipFile(folder / "model/pair.nequip.zip") as package:
+        config = next(package.read(name).decode() for name in package.namelist() if name.endswith("model/config.yaml"))
+    assert "outputs/complex/best.ckpt" in config and str(folder) not in config
 
 
 def test_a_finished_step_is_not_repeated(recipe):

@@ -32,7 +32,7 @@ from ase.units import kB
 from ipi.utils.nmtransform import nm_rescale
 
 from moe_ipi import MoEPotential, load_config, pretrained
-from moe_ipi.config import Config
+from moe_ipi.config import ComputeConfig, Config, RegionsConfig, write_config
 from moe_ipi.frames import frames_of as structures
 from moe_ipi.potential import Hamiltonian
 from moe_ipi.regions.partitioner import Partitioner
@@ -115,18 +115,6 @@ def slab() -> Atoms:
     return atoms
 
 
-def write_config(path: Path, shipped: Config, complex_atoms: np.ndarray) -> None:
-    """The same experts, compiled, and regions that never change."""
-    tables = []
-    for name in ("complex", "bulk"):
-        keys = getattr(shipped.experts, name).model_dump(
-            include={"type", "path", "key", "parameters"}, exclude_none=True
-        )
-        tables += [f"[experts.{name}]", *(f'{key} = "{value}"' for key, value in keys.items())]
-    rule = f'rules = [{{type = "indices", indices = {complex_atoms.tolist()}}}]'
-    path.write_text("\n".join([*tables, "[regions]", "radius = 0.0", rule, "[compute]", "compile = true", ""]))
-
-
 def run(folder: Path, atoms: Atoms, beads: int, few: int, steps: int) -> None:
     """Real i-PI and its drivers, from the newest checkpoint if there is one."""
     write_ipi_xyz(folder / "init.xyz", atoms.get_chemical_symbols(), atoms.positions, atoms.cell.array.T, "angstrom")
@@ -182,12 +170,15 @@ def main() -> None:
     config, atoms = load_config(args.config), slab()
     symbols = atoms.get_chemical_symbols()
     assignment = Partitioner(config.regions, symbols).assign_frames(structures(atoms))
-    potential = MoEPotential.from_config(config, symbols, compile=True)
+    # The same experts, compiled, and regions that never change.
+    regions = RegionsConfig.fixed(np.flatnonzero(assignment))
+    fixed = Config(experts=config.experts, regions=regions, compute=ComputeConfig(compile=True))
+    potential = MoEPotential.from_config(fixed, symbols)
     print(f"{assignment.sum()} of {len(atoms)} atoms complex, {args.beads} beads")
     for few in args.few:
         folder = args.folder / f"{few}-of-{args.beads}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_config(folder / "moe.toml", config, np.flatnonzero(assignment))
+        write_config(folder / "moe.toml", fixed)
         run(folder, atoms, args.beads, few, args.steps)
         found = sampled(potential, assignment, atoms, frames_of(folder, args.beads, args.steps), few)
         averages, off, error = found.with_errors()

@@ -10,8 +10,8 @@ from moe_ipi.validation.subject import Subject
 #: Largest difference between the experts, %.
 TOLERANCE = 3.0
 REMEDY = (
-    "Train both experts together for longer, or with larger coefficients of crystal_stress and agreement_stress "
-    "(training/README.md), on strained crystals, too."
+    "Train the pair for longer (moe-ipi distill: --steps), or with larger coefficients of crystal_stress "
+    "and agreement_stress (training/README.md), on strained crystals, too."
 )
 
 

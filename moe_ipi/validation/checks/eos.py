@@ -14,8 +14,8 @@ from moe_ipi.validation.subject import Subject
 LATTICE, MODULUS, ENERGY = 0.003, 1.0, 1.0
 #: What brings two experts closer on the crystal.
 TOGETHER = (
-    "Train both experts together for longer, or with larger coefficients of {terms} (training/README.md). Until then "
-    "simulate in a fixed cell."
+    "Train the pair for longer (moe-ipi distill: --steps), or with larger coefficients of {terms} "
+    "(training/README.md). Until then simulate in a fixed cell."
 )
 #: Largest strain of the energies compared.
 STRAIN = 0.03

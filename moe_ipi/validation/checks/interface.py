@@ -20,7 +20,7 @@ from moe_ipi.validation.subject import Subject
 #: Largest spurious force at 0 K, meV/A; largest strain after relaxation, %.
 FORCE, STRAIN = 10.0, 0.1
 REMEDY = (
-    "The experts disagree on the perfect crystal: train both together, or for longer, with larger coefficients of "
+    "The experts disagree on the perfect crystal: train the pair, or for longer, with larger coefficients of "
     "{terms} (training/README.md). A larger region only moves the interface away."
 )
 #: A: the slab is at least so wide.

@@ -13,8 +13,8 @@ from moe_ipi.validation.subject import Subject
 #: Largest relative difference of a frequency, bulk against complex (%), and lowest frequency (THz).
 TOLERANCE, LOWEST = 5.0, -0.05
 REMEDIES = (
-    "Train both experts together for longer, or with a larger coefficient of agreement_forces, on rattled crystals "
-    "(training/README.md).",
+    "Train the pair for longer (moe-ipi distill: --steps), or with a larger coefficient of agreement_forces, on "
+    "rattled crystals (training/README.md).",
     "A crystal with imaginary frequencies is not stable: train on strained and rattled crystals, and see which expert "
     "it is in the table. Do not simulate before.",
 )
