@@ -19,6 +19,7 @@ from rich.table import Table as RichTable
 
 from benchmarks.harness import Settings, Table, machine
 from benchmarks.report import text, write
+from moe_ipi.memory import keep_freed_memory
 from moe_ipi.models import find_config
 from moe_ipi.threads import set_threads
 
@@ -39,6 +40,7 @@ def main() -> None:
         parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(KEYS)}")
 
     set_threads(args.threads)
+    keep_freed_memory()  # as drivers do
     console = Console()
     tables: list[Table] = []
     date = datetime.date.today().isoformat()

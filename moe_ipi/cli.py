@@ -12,6 +12,7 @@ import typer
 from moe_ipi.distill.cli import distill
 from moe_ipi.errors import MoEError
 from moe_ipi.lammps import cli as lammps
+from moe_ipi.memory import keep_freed_memory
 from moe_ipi.options import (
     CompileOption,
     ConfigOption,
@@ -270,6 +271,7 @@ def demo(
 
 def main() -> None:
     """Entry point: errors are one line on stderr and exit status 1; wrong options 2; Ctrl-C 130."""
+    keep_freed_memory()
     try:
         app(prog_name="moe-ipi")
     except MoEError as error:

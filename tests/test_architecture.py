@@ -30,7 +30,7 @@ FLOORS = (
     ("neighbors", "edges", "structure"),
     ("config", "models", "examples"),
     ("frames", "cell", "nearest", "picture", "view", "whole", "elements", "labels", "ledger", "record"),
-    ("typing", "units", "errors", "jit", "threads", "caches", "options", "signals", "files"),
+    ("typing", "units", "errors", "jit", "threads", "memory", "caches", "options", "signals", "files"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from moe_ipi.distill.callbacks import MARK
 from moe_ipi.errors import MoEError
+from moe_ipi.memory import environment_that_keeps
 
 #: Seconds that an interrupted training has to end by itself.
 _PATIENCE = 30.0
@@ -63,7 +64,7 @@ def _quoted(path: Path) -> str:
 def _run(module: str, arguments: list[str], record: Path, log: Callable[[str], None] | None) -> None:
     """Run a program; all that it prints goes into ``record``, and marked lines also to ``log``."""
     command = [sys.executable, "-m", module, *arguments]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = environment_that_keeps(os.environ) | {"PYTHONUNBUFFERED": "1"}
     tail = ""
     with (
         record.open("a", encoding="utf-8") as file,

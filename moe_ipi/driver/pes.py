@@ -19,6 +19,7 @@ from moe_ipi.config import load_config
 from moe_ipi.driver.evaluator import Evaluator
 from moe_ipi.driver.protocol import Result
 from moe_ipi.errors import ConfigError, MoEError
+from moe_ipi.memory import keep_freed_memory
 from moe_ipi.models import find_config
 from moe_ipi.typing import FloatArray
 
@@ -55,6 +56,7 @@ class MoEDriver(Dummy_driver):
 
     def check_parameters(self) -> None:
         """Load and use the models once; called by i-PI's base class."""
+        keep_freed_memory()
         try:
             self.evaluator = self._load(*self._options)
             self.evaluator.warm_up()
