@@ -53,7 +53,11 @@ def distill(
     batch: Annotated[int | None, typer.Option(min=1, help="Frames in a step; default: about 50 atoms.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 1,
     compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the experts for the training: minutes, worth it if it is long.")
+        bool,
+        typer.Option(
+            "--compile",
+            help="Compile the experts for the training: takes two minutes once, needs g++; steps are 1.7 times faster.",
+        ),
     ] = False,
     report: Annotated[Report, typer.Option(help="Of the validation at the end.")] = Report.quick,
 ) -> None:
