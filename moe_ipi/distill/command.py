@@ -89,7 +89,7 @@ def distill(
     wishes = wishes or Wishes()
     _check(wishes)
     folder = output / "training"
-    source = read_source(_own_copy(model, folder), wishes.key)
+    source = read_source(_local(model, folder), wishes.key)
     cutoff = max(source.expert.cutoff, wishes.size.cutoff or 0.0)
     frames = read_structures(structures, source.expert.species, cutoff)
     crystal = crystal_of(source, wishes.crystal, frames, list(wishes.species))
@@ -132,18 +132,22 @@ def distill(
     log(f"more: moe-ipi validate -c {config} --structure {structure}")
 
 
-def _own_copy(model: Path, folder: Path) -> Path:
-    """A model of nequip.net is kept with the training, which goes on without a network; a file stays where it is."""
+def _local(model: Path, folder: Path) -> Path:
+    """A model of nequip.net is kept with the training, which goes on without a network."""
     if not str(model).startswith(NEQUIP_NET):
         return model
     own = folder / f"{str(model).replace('/', '-').replace(':', '-')}.nequip.zip"
     if not own.exists():
         found = local_file(model)
         folder.mkdir(parents=True, exist_ok=True)
-        partial = own.with_name(f"{own.name}.partial")
-        shutil.copyfile(found, partial)
-        partial.replace(own)
+        _copy(found, own)
     return own
+
+
+def _copy(source: Path, target: Path) -> None:
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
 
 
 def _check(wishes: Wishes) -> None:
@@ -182,13 +186,15 @@ def _prepare(
     """Frames and config of the training; a folder with others is refused."""
     small = None if cell is None else primitive(cell)
     frames = with_copies(structures, wishes.copies, strain=wishes.strain, rattle=wishes.rattle, seed=wishes.size.seed)
+    # best.ckpt and last.ckpt are names of what the training writes.
+    copy = folder / (source.path.name if source.path.parent == folder.resolve() else f"model-{source.path.name}")
     recipe = recipe_text(
-        folder,
         source,
+        copy.name,
         wishes.size,
         frames[0],
         regions=wishes.regions,
-        cells=unlabelled_cells(crystal, folder / _CRYSTAL, small),
+        cells=unlabelled_cells(crystal, _CRYSTAL, small),
     )
     texts = {"train.xyz": _extxyz(frames[0]), "val.xyz": _extxyz(frames[1]), "distill.yaml": recipe}
     if small is not None:
@@ -197,6 +203,7 @@ def _prepare(
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             _keep(folder / name, text)
+        _keep_model(source.path, copy)
     except OSError as error:
         raise MoEError(f"cannot write into '{folder}': {error.strerror or error}; choose another -o") from error
 
@@ -209,14 +216,25 @@ def _extxyz(frames: list[Atoms]) -> str:
 
 def _keep(path: Path, text: str) -> None:
     """Write a file; one that is there must have this content."""
-    if path.exists():
-        if path.read_text(encoding="utf-8") != text:
-            raise MoEError(
-                f"'{path.parent}' holds a training with another model, other structures or other options; give what it "
-                "was begun with, or choose another -o"
-            )
-        return
-    write_whole(path, text)
+    if not path.exists():
+        write_whole(path, text)
+    elif path.read_text(encoding="utf-8") != text:
+        raise _another(path.parent)
+
+
+def _keep_model(source: Path, copy: Path) -> None:
+    """The training has a copy of the model, which must be the same one when it goes on."""
+    if not copy.exists():
+        _copy(source, copy)
+    elif not copy.samefile(source) and digest(copy) != digest(source):
+        raise _another(copy.parent)
+
+
+def _another(folder: Path) -> MoEError:
+    return MoEError(
+        f"'{folder}' holds a training with another model, other structures or other options; give what it was begun "
+        "with, or choose another -o"
+    )
 
 
 def _compare(source: Source, built: Path, atoms: Atoms) -> None:

@@ -67,8 +67,8 @@ class Size:
 
 
 def recipe_text(
-    folder: Path,
     source: Source,
+    file: str,
     size: Size,
     training: list[Atoms],
     *,
@@ -78,8 +78,8 @@ def recipe_text(
     """The config.
 
     Args:
-        folder: of all that belongs to the training.
         source: the complex expert.
+        file: the copy of its file in the folder of the training.
         size: of the bulk expert.
         training: the frames.
         regions: which atoms are complex, as in a config.
@@ -91,11 +91,10 @@ def recipe_text(
     epochs = -(-size.steps // min(_EPOCH, max(1, len(training) // batch)))
     epoch = -(-size.steps // epochs)
     filled: dict[str, Any] = {
-        "folder": str(folder.resolve()),
         "type_names": list(source.expert.species),
         "energy_shifts": source.shifts,
         "model_dtype": source.dtype,
-        "complex": source.recipe,
+        "complex": source.recipe(file),
         "regions": regions,
         "cutoff": cutoff,
         "reach": max(cutoff, source.expert.cutoff),
@@ -117,12 +116,12 @@ def recipe_text(
     return OmegaConf.to_yaml(OmegaConf.merge(recipe, filled))
 
 
-def unlabelled_cells(crystal: ValidationConfig | None, path: Path, cell: Atoms | None) -> dict[str, Any] | None:
+def unlabelled_cells(crystal: ValidationConfig | None, file: str, cell: Atoms | None) -> dict[str, Any] | None:
     """What makes the crystals of a training.
 
     Args:
         crystal: on which the experts must agree, if any.
-        path: where its primitive cell is, if it is from a file.
+        file: where in the folder of the training its primitive cell is, if it is from a file.
         cell: that cell.
     """
     if crystal is None:
@@ -130,7 +129,7 @@ def unlabelled_cells(crystal: ValidationConfig | None, path: Path, cell: Atoms |
     if cell is not None:
         # Rattled cells of one element have 8 atoms.
         repeat = 2 if len(cell) <= _RATTLED // 8 else 1
-        named = {"structure": str(path.resolve()), "repeat": repeat}
+        named = {"structure": file, "repeat": repeat}
     else:
         named = crystal.model_dump(include={"element", "lattice", "lattice_parameter"})
     return {"_target_": "moe_ipi.cotraining.UnlabelledCells", **named}

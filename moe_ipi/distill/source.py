@@ -43,12 +43,11 @@ class Source:
     shifts: dict[str, float]
     dtype: str
 
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """How a training builds the model."""
-        packaged = self.path.name.endswith(".nequip.zip")
+    def recipe(self, file: str) -> dict[str, Any]:
+        """How a training builds the model from a copy of its file."""
+        packaged = file.endswith(".nequip.zip")
         kind, where = ("Package", "package_path") if packaged else ("Checkpoint", "checkpoint_path")
-        return {"_target_": f"nequip.model.ModelFrom{kind}", where: str(self.path), "key": self.key}
+        return {"_target_": f"nequip.model.ModelFrom{kind}", where: file, "key": self.key}
 
     def energies(self, atoms: Atoms) -> FloatArray:
         """(N,) eV, of the atoms of a structure."""

@@ -30,11 +30,9 @@ def train(folder: Path, log: Callable[[str], None]) -> None:
     if done.exists():
         log("the training has ended before")
         return
-    where = folder.resolve()
-    # Hydra splits at "=" and reads quotes: names of folders may have blanks and more.
-    arguments = ["-cp", str(where), "-cn", "distill", f"hydra.run.dir={_quoted(where)}"]
+    arguments = ["-cp", str(folder.resolve()), "-cn", "distill", "hydra.run.dir=."]
     if last.exists():
-        arguments.append(f"++ckpt_path={_quoted(last.resolve())}")
+        arguments.append(f"++ckpt_path={last.name}")
         log(f"going on from {last}")
     log(f"training: a line after every validation; what nequip-train says is in {folder / 'training.log'}")
     try:
@@ -52,24 +50,28 @@ def build_package(folder: Path) -> Path:
         MoEError: it ends with an error.
     """
     built = folder / "pair.nequip.zip"
-    _run("nequip.scripts.package", ["build", str(folder / "best.ckpt"), str(built)], folder / "package.log", None)
+    _run("nequip.scripts.package", ["build", "best.ckpt", built.name], folder / "package.log", None)
     return built
 
 
-def _quoted(path: Path) -> str:
-    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
-
-
 def _run(module: str, arguments: list[str], record: Path, log: Callable[[str], None] | None) -> None:
-    """Run a program; all that it prints goes into ``record``, and marked lines also to ``log``."""
+    """Run a program in the folder of ``record``, which gets all that it prints; marked lines go also to ``log``."""
     command = [sys.executable, "-m", module, *arguments]
-    environment = environment_that_keeps(os.environ) | {"PYTHONUNBUFFERED": "1"}
+    # A model may be built by modules of where the user is.
+    paths = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
+    more = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    environment = environment_that_keeps(os.environ) | more
     tail = ""
     with (
         record.open("a", encoding="utf-8") as file,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+            command,
+            cwd=record.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environment,
         ) as process,
     ):
         assert process.stdout is not None

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from moe_ipi.distill.command import Wishes, distill
 from moe_ipi.distill.recipe import Size
 from moe_ipi.errors import ConfigError, MoEError
 from moe_ipi.experts.nequip.load import load_nequip_model
+from moe_ipi.experts.nequip.saved import saved_module
 from moe_ipi.properties.crystal import crystal_of
 from tests.helpers.structures import co_on_pt
 
@@ -80,6 +83,27 @@ def test_what_was_done_is_not_done_again(pair, package, structures):
     assert before == {name: next(folder.rglob(name)).stat().st_mtime_ns for name in before}
     with pytest.raises(MoEError, match="other structures or other options"):
         distill(package, [structures], folder, Wishes(**{**vars(WISHES), "copies": 3}), lines.append)
+
+
+def test_a_training_may_move_and_keeps_its_model(pair, package, structures, tmp_path):
+    """What is packaged elsewhere is the same pair, without a name of a folder; another model is refused."""
+    folder, _ = pair
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    (moved / "pair.nequip.zip").unlink()
+    lines = []
+    distill(package, [structures], moved, WISHES, lines.append)
+    assert {"the training has ended before", "packaging both experts"} <= set(lines)
+    for key in ("complex", "bulk"):
+        weights = [saved_module(each / "pair.nequip.zip", key, key)[0].state_dict() for each in (folder, moved)]
+        assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    with zipfile.ZipFile(moved / "pair.nequip.zip") as archive:
+        config = next(archive.read(name).decode() for name in archive.namelist() if name.endswith("model/config.yaml"))
+    assert f"model-{package.name}" in config and str(tmp_path) not in config and str(folder) not in config
+    with (moved / f"training/model-{package.name}").open("ab") as copy:
+        copy.write(b"another")
+    with pytest.raises(MoEError, match="holds a training with another model"):
+        distill(package, [structures], moved, WISHES, lines.append)
 
 
 @pytest.mark.slow

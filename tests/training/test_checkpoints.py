@@ -28,10 +28,10 @@ class Worsens(BoringModel):
 @pytest.mark.filterwarnings("ignore:`isinstance.treespec:FutureWarning")
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_last_checkpoint_is_that_of_the_last_epoch(name, tmp_path):
+def test_the_last_checkpoint_is_that_of_the_last_epoch(name, tmp_path, monkeypatch):
     """Also when an earlier epoch was better: an interrupted training loses no epoch."""
     recipe = OmegaConf.create(RECIPES[name].read_text().replace("${hydra:runtime.output_dir}", str(tmp_path)))
-    recipe.folder = str(tmp_path)
+    monkeypatch.chdir(tmp_path)
     keepers = [entry for entry in recipe.trainer.callbacks if entry["_target_"].endswith("ModelCheckpoint")]
 
     def train(epochs, checkpoint=None):
