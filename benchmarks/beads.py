@@ -21,6 +21,7 @@ def slab() -> Atoms:
     """CO on Pt(111), 98 atoms."""
     atoms = fcc111("Pt", (4, 4, 6), a=3.977, vacuum=8.0, periodic=True)
     add_adsorbate(atoms, Atoms("CO", positions=[[0, 0, 0], [0, 0, 1.15]]), 1.85, "ontop")
+    atoms.info.clear()  # what add_adsorbate keeps there is no extended xyz
     atoms.rattle(0.03, seed=0)
     return atoms
 
