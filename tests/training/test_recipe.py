@@ -16,6 +16,7 @@ from ase.io import read
 from moe_ipi import MoEPotential, load_config
 from moe_ipi.cotraining.terms import TERMS
 from moe_ipi.experts.nequip.load import load_nequip_model
+from moe_ipi.experts.nequip.saved import saved_module
 
 # Many processes that import torch: slow on a busy machine.
 pytestmark = pytest.mark.timeout(900)
@@ -116,6 +117,22 @@ def test_a_finished_step_is_not_repeated(recipe):
     again = make("generate", "label", "train")
     assert again.returncode == 0 and "nequip-train" not in again.stdout
     assert (folder / "outputs/pair/best.ckpt").stat().st_mtime_ns == before
+
+
+def test_the_experts_alone_are_kept_and_come_back(recipe):
+    """Their weights without what only the same training needs; both trainings count as done."""
+    folder, make = recipe
+    kept = make("weights")
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    other = folder / "restored"
+    back = make("restore", OUTPUTS=str(other))
+    assert back.returncode == 0, back.stdout + back.stderr
+    for expert in ("complex", "bulk"):
+        assert "optimizer_states" not in torch.load(other / expert / "best.ckpt", weights_only=False)
+        paths = (folder / "outputs" / expert / "best.ckpt", other / expert / "best.ckpt")
+        weights = [saved_module(path, None, expert)[0].state_dict() for path in paths]
+        assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    assert make("-q", f"{other}/complex/done", f"{other}/bulk/done", OUTPUTS=str(other)).returncode == 0
 
 
 @pytest.mark.slow

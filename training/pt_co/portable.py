@@ -2,6 +2,7 @@
 of the recipe (data/train-all.xyz), not where they once lay.
 
     python portable.py outputs/pair/best.ckpt outputs/pair/portable.ckpt
+    python portable.py outputs/bulk/best.ckpt weights/bulk.ckpt --weights-only
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 import torch
 
+#: What a training needs to go on, and a model does not.
+_OF_TRAINING = ("callbacks", "optimizer_states", "lr_schedulers", "loops")
 HERE = f"{Path(__file__).resolve().parent}/"
 
 
@@ -27,13 +30,17 @@ def relative(value: Any, folder: str = HERE) -> Any:
 
 
 def main() -> None:
-    """Copies a checkpoint: weights and all as they are, paths of its configuration relative to this folder."""
+    """Copies a checkpoint: weights as they are, paths of its configuration relative to this folder."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--weights-only", action="store_true", help="without what only the same training needs")
     arguments = parser.parse_args()
     checkpoint = torch.load(arguments.checkpoint, map_location="cpu", weights_only=False)
     checkpoint["hyper_parameters"] = relative(checkpoint["hyper_parameters"])
+    if arguments.weights_only:
+        checkpoint = {key: value for key, value in checkpoint.items() if key not in _OF_TRAINING}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     torch.save(checkpoint, arguments.out)
 
 
