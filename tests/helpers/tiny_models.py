@@ -30,6 +30,7 @@ def allegro(
     type_names=TYPE_NAMES,
     l_max: int = 1,
     radial=None,
+    layers: int = 2,
     **extra,
 ):
     """An Allegro GraphModel with random weights (two layers: deep enough to have an interior)."""
@@ -44,7 +45,7 @@ def allegro(
         radial_chemical_embed=BESSEL if radial is None else radial,
         radial_chemical_embed_dim=8,
         scalar_embed_mlp_hidden_layers_width=8,
-        num_layers=2,
+        num_layers=layers,
         num_scalar_features=8,
         num_tensor_features=4,
         allegro_mlp_hidden_layers_width=8,
