@@ -38,7 +38,7 @@ def set_threads(n: int) -> None:
 def set_workers(n: int) -> None:
     """Let this process evaluate ``n`` chunks of edges at once, each with one thread: for compiled models on the CPU.
 
-    Within a chunk, which is small enough for the processor's cache, there is too little for several threads to share.
+    Within a chunk there is too little for several threads to share.
     torch itself has one thread then, in the whole process.
     """
     import torch

@@ -1,7 +1,7 @@
 """How many edges an expert is given at once: measured once, and kept beside the compiled models.
 
-What a model holds of its edges at a time fits into the processor's cache or does not, and a GPU wants many: the best
-number depends on the model, the device and its threads.  It is kept because the energies of two numbers differ by
+Every call costs something, so does the memory for many edges, and a GPU wants many: the best number depends on the
+model, the device and its threads.  It is kept because the energies of two numbers differ by
 rounding: drivers of one machine, and a continued run, use the same.
 """
 
