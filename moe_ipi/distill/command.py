@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
@@ -26,7 +25,7 @@ from moe_ipi.experts.nequip.archive import digest
 from moe_ipi.experts.nequip.download import local_file
 from moe_ipi.experts.nequip.module import expert_from_module
 from moe_ipi.experts.nequip.saved import saved_module
-from moe_ipi.files import write_whole
+from moe_ipi.files import copy_whole, write_whole
 from moe_ipi.properties.crystal import crystal_of as crystal_named_by
 from moe_ipi.properties.crystal import primitive
 from moe_ipi.validation.command import Options, run_validate
@@ -89,13 +88,14 @@ def distill(
     wishes = wishes or Wishes()
     _check(wishes)
     folder = output / "training"
-    source = read_source(_local(model, folder), wishes.key)
+    copy = folder / _name_of_copy(model)
+    source = read_source(_file_of(model, copy), wishes.key)
     cutoff = max(source.expert.cutoff, wishes.size.cutoff or 0.0)
     frames = read_structures(structures, source.expert.species, cutoff)
     crystal = crystal_of(source, wishes.crystal, frames, list(wishes.species))
     _tell(source, wishes, crystal, len(frames), log)
     cell = crystal_named_by(crystal).unit if crystal is not None and crystal.crystal is not None else None
-    _prepare(folder, source, wishes, frames, crystal, cell)
+    _prepare(copy, source, wishes, frames, crystal, cell)
     train(folder, log)
     archive = output / "pair.nequip.zip"
     if not archive.is_file():
@@ -132,22 +132,19 @@ def distill(
     log(f"more: moe-ipi validate -c {config} --structure {structure}")
 
 
-def _local(model: Path, folder: Path) -> Path:
-    """A model of nequip.net is kept with the training, which goes on without a network."""
-    if not str(model).startswith(NEQUIP_NET):
-        return model
-    own = folder / f"{str(model).replace('/', '-').replace(':', '-')}.nequip.zip"
-    if not own.exists():
-        found = local_file(model)
-        folder.mkdir(parents=True, exist_ok=True)
-        _copy(found, own)
-    return own
+def _is_remote(model: Path) -> bool:
+    return str(model).startswith(NEQUIP_NET)
 
 
-def _copy(source: Path, target: Path) -> None:
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+def _name_of_copy(model: Path) -> str:
+    """What the training calls its copy of the model; best.ckpt and last.ckpt are what it writes itself."""
+    name = f"{str(model).replace('/', '-').replace(':', '-')}.nequip.zip" if _is_remote(model) else model.name
+    return f"model-{name}"
+
+
+def _file_of(model: Path, copy: Path) -> Path:
+    """The file of a model; a training that was begun goes on without a network."""
+    return copy if _is_remote(model) and copy.exists() else local_file(model)
 
 
 def _check(wishes: Wishes) -> None:
@@ -176,18 +173,17 @@ def _tell(source: Source, wishes: Wishes, crystal: ValidationConfig | None, fram
 
 
 def _prepare(
-    folder: Path,
+    copy: Path,
     source: Source,
     wishes: Wishes,
     structures: list[Atoms],
     crystal: ValidationConfig | None,
     cell: Atoms | None,
 ) -> None:
-    """Frames and config of the training; a folder with others is refused."""
+    """Frames, config and model of the training, in the folder of ``copy``; a folder with others is refused."""
+    folder = copy.parent
     small = None if cell is None else primitive(cell)
     frames = with_copies(structures, wishes.copies, strain=wishes.strain, rattle=wishes.rattle, seed=wishes.size.seed)
-    # best.ckpt and last.ckpt are names of what the training writes.
-    copy = folder / (source.path.name if source.path.parent == folder.resolve() else f"model-{source.path.name}")
     recipe = recipe_text(
         source,
         copy.name,
@@ -225,7 +221,7 @@ def _keep(path: Path, text: str) -> None:
 def _keep_model(source: Path, copy: Path) -> None:
     """The training has a copy of the model, which must be the same one when it goes on."""
     if not copy.exists():
-        _copy(source, copy)
+        copy_whole(source, copy)
     elif not copy.samefile(source) and digest(copy) != digest(source):
         raise _another(copy.parent)
 

@@ -58,7 +58,8 @@ def _run(module: str, arguments: list[str], record: Path, log: Callable[[str], N
     """Run a program in the folder of ``record``, which gets all that it prints; marked lines go also to ``log``."""
     command = [sys.executable, "-m", module, *arguments]
     # A model may be built by modules of where the user is.
-    paths = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    paths = [os.getcwd(), *map(os.path.abspath, given)]
     more = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(paths)}
     environment = environment_that_keeps(os.environ) | more
     tail = ""

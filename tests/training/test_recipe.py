@@ -132,6 +132,13 @@ def test_the_experts_alone_are_kept_and_come_back(recipe):
         paths = (folder / "outputs" / expert / "best.ckpt", other / expert / "best.ckpt")
         weights = [saved_module(path, None, expert)[0].state_dict() for path in paths]
         assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    with open(folder / "weights/complex.csv") as file:
+        assert len(list(csv.DictReader(file))) == 2
+    # What is there stays: an unfinished training is none that is done.
+    unfinished = folder / "unfinished"
+    (unfinished / "complex").mkdir(parents=True)
+    assert make("restore", OUTPUTS=str(unfinished)).returncode == 0
+    assert not list((unfinished / "complex").iterdir()) and (unfinished / "bulk/done").exists()
     assert make("-q", f"{other}/complex/done", f"{other}/bulk/done", OUTPUTS=str(other)).returncode == 0
 
 

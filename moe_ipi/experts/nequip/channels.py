@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: The class that is replaced.  By name: a packaged model brings a copy of it.
+from moe_ipi.experts.nequip.replaced import with_replaced
+
+#: The class that is replaced.
 _CLASS = "MakeWeightedChannels"
 _ATTRIBUTES = ("multiplicity_out", "weight_individual_irreps", "weight_numel", "alpha", "_num_irreps", "_rtoi")
 #: The channels of the edges' own tensors, which the first tensor product takes.
@@ -46,9 +48,9 @@ def with_repeated_weights(model: torch.nn.Module) -> torch.nn.Module:
     would make them anew for every pair, and the model slower.
     """
     diagonal = all(getattr(module, "w3j_is_ij_diagonal", True) for module in model.modules())
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            known = type(child).__name__ == _CLASS and all(hasattr(child, each) for each in _ATTRIBUTES)
-            if known and child.weight_individual_irreps and (diagonal or name != _OF_EDGES):
-                setattr(parent, name, RepeatedWeights(child))
-    return model
+
+    def repeated(_: Any, name: str, channels: Any) -> RepeatedWeights | None:
+        wanted = channels.weight_individual_irreps and (diagonal or name != _OF_EDGES)
+        return RepeatedWeights(channels) if wanted else None
+
+    return with_replaced(model, _CLASS, _ATTRIBUTES, repeated)

@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: The class that is replaced.  By name: a packaged model brings a copy of it.
+from moe_ipi.experts.nequip.replaced import with_replaced
+
+#: The class that is replaced.
 _CLASS = "PerClassSpline"
 _ATTRIBUTES = ("num_classes", "num_channels", "num_splines", "class_embed", "_get_basis")
 
@@ -47,9 +49,8 @@ class DenseSplines(torch.nn.Module):
 
 def with_dense_splines(model: torch.nn.Module) -> torch.nn.Module:
     """Replace the splines of a model, in place, for inference."""
-    parent: Any
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child).__name__ == _CLASS and all(hasattr(child, each) for each in _ATTRIBUTES):
-                setattr(parent, name, DenseSplines(child, getattr(parent, "_output_dtype", torch.float64)))
-    return model
+
+    def dense(parent: Any, _: str, splines: Any) -> DenseSplines:
+        return DenseSplines(splines, getattr(parent, "_output_dtype", torch.float64))
+
+    return with_replaced(model, _CLASS, _ATTRIBUTES, dense)
