@@ -10,6 +10,7 @@ from moe_ipi.cotraining.experts import two_experts
 from moe_ipi.cotraining.frame_order import FrameOrder
 from moe_ipi.cotraining.loss import CoTrainingLoss, CoTrainingMetrics
 from moe_ipi.cotraining.module import CoTrainingModule
+from moe_ipi.cotraining.sparse_products import SparseProducts
 
 __all__ = [
     "AssignmentTransform",
@@ -17,6 +18,7 @@ __all__ = [
     "CoTrainingMetrics",
     "CoTrainingModule",
     "FrameOrder",
+    "SparseProducts",
     "UnlabelledCells",
     "two_experts",
 ]

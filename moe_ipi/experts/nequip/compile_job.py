@@ -18,11 +18,11 @@ from nequip.scripts import compile as nequip_compile
 
 from moe_ipi.experts.nequip.artifacts import load_artifact
 from moe_ipi.experts.nequip.cache import CompileOptions
-from moe_ipi.experts.nequip.channels import with_repeated_weights
 from moe_ipi.experts.nequip.chunk import crystal_like
 from moe_ipi.experts.nequip.internals import before_export, register_target
 from moe_ipi.experts.nequip.load import load_nequip_model
 from moe_ipi.experts.nequip.own_artifacts import EDGE_INPUTS, EDGE_OUTPUTS, EDGE_TARGET
+from moe_ipi.experts.nequip.products import with_sparse_products
 from moe_ipi.experts.nequip.splines import with_dense_splines
 
 #: Largest error of energies and gradients, relative to the RMS of the model's: of single precision, and of TF32.
@@ -55,7 +55,7 @@ def faster(model: torch.nn.Module, device: str) -> torch.nn.Module:
     """The same function, as compilers take it best."""
     model = with_dense_splines(model)
     # Measured on CPUs only.
-    return with_repeated_weights(model) if device == "cpu" else model
+    return with_sparse_products(model) if device == "cpu" else model
 
 
 def largest_error(model: Path, artifact: Path, key: str, device: str) -> float:

@@ -18,7 +18,7 @@ EDGE_INPUTS = ["pos", "edge_vectors", "edge_index", "atom_types"]
 EDGE_OUTPUTS = ["atomic_energy", "edge_forces"]
 EDGE_TARGET = "moe_ipi"
 #: Changes whenever artifacts of an older version can no longer be used, or are slower.
-EDGE_FORMAT = "stars-4"
+EDGE_FORMAT = "stars-5"
 
 
 def load_own_artifact(path: Path, name: str, again: Reload | None = None) -> NequipExpert:

@@ -54,7 +54,8 @@ def check(subject: Subject) -> Check:
             note=f"experts {how}",
             judged=not subject.quick,
             remedy="Validate on a quiet machine; then train a smaller bulk expert (fewer features, one layer, a "
-            "shorter cutoff). The pair is as right as before, only less fast.",
+            "shorter cutoff), or a wider complex expert: it may cost more. The pair is as right as before, only the "
+            "mixture gains less.",
         )
     )
     rows = []
