@@ -34,7 +34,7 @@ class Assumptions:
     skin: float = 2.0
     steps_per_list: int = 20
     bandwidth: float = 1e9
-    cost: tuple[float, float] = (1451e-6, 74e-6)
+    cost: tuple[float, float] = (690e-6, 115e-6)
     complex: float = 0.01
 
 
