@@ -68,12 +68,11 @@ class SparseProduct(torch.nn.Module):
         for path, i, j, k, factor in self.terms:
             term = first[i] * second[j] * factor
             sums[k, path] = sums[k, path] + term if (k, path) in sums else term
-        out: list[Tensor | None] = [None] * self.components
+        out: dict[int, Tensor] = {}
         for (k, path), unweighted in sums.items():
-            weighted, others = unweighted * weights[path], out[k]
-            out[k] = weighted if others is None else others + weighted
-        each = [torch.zeros_like(first[0]) if component is None else component for component in out]
-        return torch.stack(each, dim=1).transpose(1, 2)
+            weighted = unweighted * weights[path]
+            out[k] = out[k] + weighted if k in out else weighted
+        return torch.stack([out[k] for k in range(self.components)], dim=1).transpose(1, 2)
 
 
 class TrainableProduct(SparseProduct):
